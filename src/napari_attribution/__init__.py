@@ -1,0 +1,38 @@
+"""Why does the classifier call this well a hit? Attribution maps and stain importance for TorchScript classifiers.
+
+The public face: `read_well`, `load_classifier`, `explain`, and what travels between them. Importing this package is
+cheap; torch is imported when a classifier is first loaded.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_attribution.classifiers import Classifier as Classifier
+    from napari_attribution.classifiers import ClassifierCard as ClassifierCard
+    from napari_attribution.classifiers import load_classifier as load_classifier
+    from napari_attribution.methods import Attribution as Attribution
+    from napari_attribution.methods import explain as explain
+    from napari_attribution.wells import Well as Well
+    from napari_attribution.wells import read_well as read_well
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Attribution": "methods",
+    "Classifier": "classifiers",
+    "ClassifierCard": "classifiers",
+    "Well": "wells",
+    "explain": "methods",
+    "load_classifier": "classifiers",
+    "read_well": "wells",
+}
+
+__all__ = ["Attribution", "Classifier", "ClassifierCard", "Well", "explain", "load_classifier", "read_well"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

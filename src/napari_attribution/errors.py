@@ -1,0 +1,46 @@
+"""What can go wrong, by name.
+
+Every message is written for the person at the microscope: what was found, what was expected, what to do. Errors are
+raised where the fact is known and shown once, at the edge: a status card in the dock, one sentence and exit code 2 on
+the command line.
+"""
+
+
+class AttributionError(Exception):
+    """Anything that a user can put right; its text is a sentence to show as it is."""
+
+
+class WellError(AttributionError):
+    """A well image that cannot be read, or whose pixels cannot be explained."""
+
+
+class StainError(WellError):
+    """The well's stains are not the ones that the classifier wants."""
+
+
+class CardError(AttributionError):
+    """A classifier card that is missing, incomplete or contradicts itself."""
+
+
+class ClassifierError(AttributionError):
+    """A classifier file that is not one, or a classifier that does not do what its card says."""
+
+
+class LayerError(ClassifierError):
+    """A network that cannot be cut, or not at the place asked for."""
+
+
+class DeviceError(AttributionError):
+    """A device that is not there, or has no room."""
+
+
+class RequestError(AttributionError):
+    """A question that cannot be asked: an unknown class, method, score or parameter."""
+
+
+class OutputError(AttributionError):
+    """A result that cannot be written."""
+
+
+class Cancelled(AttributionError):  # noqa: N818 - it is not an error to have been stopped
+    """The user stopped the work; nothing has changed."""
