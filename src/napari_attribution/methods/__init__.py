@@ -1,6 +1,7 @@
 """How a classifier's call is explained."""
 
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.explain import METHODS, explain
+from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.explain import explain
 
 __all__ = ["METHODS", "Attribution", "explain"]
