@@ -16,10 +16,16 @@ class Parameters(BaseModel):
 class PixelAblationCamParameters(Parameters):
     """Parameters of Pixel Ablation-CAM."""
 
-    layer: str | None = Field(default=None, description="Where to cut the network; the last block's output if none is named")
+    layer: str | None = Field(
+        default=None, description="Where to cut the network; the last block's output if none is named"
+    )
     reading: Literal["importance", "activation-weighted"] = Field(
         default="importance",
         description="The map is each location's drop of the score (importance), or that drop times its summed activation",
+    )
+    channels: Literal["shapley", "none"] = Field(
+        default="shapley",
+        description="The stains' importance beside the map: Shapley values (one forward for each subset of stains), or none",
     )
 
 
@@ -30,15 +36,23 @@ class PcimParameters(Parameters):
         default="smooth",
         description="smooth: mixing weights on a coarse grid, keep and remove games; literal: one free weight per pixel",
     )
-    per_stain: bool = Field(default=True, description="One mixing weight per location and stain, instead of one shared by the stains")
+    per_stain: bool = Field(
+        default=True, description="One mixing weight per location and stain, instead of one shared by the stains"
+    )
     steps: int = Field(default=8, ge=1, le=1000, description="Number of steps in which the mixing weights are trained")
-    grid: int = Field(default=32, ge=2, le=512, description="Mixing weights along the longer side of the input (smooth form)")
+    grid: int = Field(
+        default=32, ge=2, le=512, description="Mixing weights along the longer side of the input (smooth form)"
+    )
     step_size: float = Field(default=0.25, gt=0, le=1, description="Largest change of a mixing weight in one step")
 
 
 class DcmixParameters(Parameters):
     """Parameters of post-hoc DCMIX."""
 
-    steps: int = Field(default=20, ge=1, le=1000, description="Number of steps in which the channel weights are trained")
+    steps: int = Field(
+        default=20, ge=1, le=1000, description="Number of steps in which the channel weights are trained"
+    )
     step_size: float = Field(default=0.1, gt=0, le=1, description="Largest change of a channel weight in one step")
-    shapley: bool = Field(default=True, description="Compute the exact Shapley value of every stain beside it (up to 8 stains)")
+    shapley: bool = Field(
+        default=True, description="Compute the exact Shapley value of every stain beside it (up to 8 stains)"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Well:
     named: bool = True
     position: str | None = None
     field: int | None = None
-    source: tuple[str, ...] = field(default=())
+    source: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         pixels = np.asarray(self.pixels)
@@ -65,7 +65,9 @@ class Well:
                 "Give one name a channel, in the order of the channels."
             )
         if not all(stains) or len({stain.casefold() for stain in stains}) != len(stains):
-            raise StainError(f"Each stain needs a name of its own, but these were given: {', '.join(map(repr, stains))}.")
+            raise StainError(
+                f"Each stain needs a name of its own, but these were given: {', '.join(map(repr, stains))}."
+            )
         if pixels.dtype.kind == "f":
             for stain, plane in zip(stains, pixels, strict=True):
                 bad = int(np.count_nonzero(~np.isfinite(plane)))

@@ -1,0 +1,263 @@
+"""Cards are kept as bioimage.io model descriptions (specification 0.5), beside the weights or among their extra files.
+
+Reading looks only at what a card needs, with a plain YAML parser, because importing bioimageio.spec takes seconds;
+writing goes through bioimageio.spec, so that what is written is a valid description.
+
+What has no place of its own in such a description (how a field becomes an input, the background) stands under
+`config: napari_attribution`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.errors import CardError, OutputError
+
+SUFFIX = ".bioimageio.yaml"
+EXTRA_FILE = "bioimageio.yaml"
+_OURS = "napari_attribution"
+_UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
+
+
+def card_path(weights: Path) -> Path:
+    """Where the card of a weights file is kept: `phenotypes.pt` has `phenotypes.bioimageio.yaml`."""
+    return weights.with_name(weights.stem + SUFFIX)
+
+
+def find_card(weights: Path) -> ClassifierCard | None:
+    """The card beside a weights file or among its extra files; None where there is none.
+
+    Raises
+    ------
+    CardError
+        Where there is one that cannot be used.
+    """
+    beside = card_path(weights)
+    if beside.is_file():
+        return read_card(beside)
+    if zipfile.is_zipfile(weights):
+        with zipfile.ZipFile(weights) as archive:
+            for name in archive.namelist():
+                if name.endswith(f"/extra/{EXTRA_FILE}"):
+                    return card_from_text(archive.read(name).decode("utf-8", "replace"), f"{weights.name}/{EXTRA_FILE}")
+    return None
+
+
+def read_card(path: str | Path) -> ClassifierCard:
+    """Read the card from a bioimage.io model description.
+
+    Raises
+    ------
+    CardError
+        Where the file is missing, is no such description, or describes no classifier of stains.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"The classifier card {path} cannot be read: {error}.") from None
+    return card_from_text(text, path.name)
+
+
+def card_from_text(text: str, origin: str) -> ClassifierCard:
+    """The card in the text of a bioimage.io model description; `origin` names the text in errors."""
+    try:
+        description = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise CardError(f"{origin} is not YAML: {str(error).splitlines()[0]}.") from None
+    if not isinstance(description, Mapping) or description.get("type") != "model" or not description.get("inputs"):
+        raise CardError(f"{origin} is not a bioimage.io model description (it lacks 'type: model' or 'inputs').")
+    try:
+        return _card(description)
+    except CardError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise CardError(
+            f"{origin} does not describe a classifier of stains ({type(error).__name__}: {error})."
+        ) from None
+
+
+def _card(description: Mapping[str, Any]) -> ClassifierCard:
+    if len(description["inputs"]) != 1:
+        raise CardError(f"The description wants {len(description['inputs'])} inputs; a classifier of a well takes one.")
+    tensor = description["inputs"][0]
+    axes = {axis.get("id", axis["type"]): axis for axis in tensor["axes"]}
+    stains = axes["channel"]["channel_names"]
+    ours = (description.get("config") or {}).get(_OURS) or {}
+    mean, std = _normalisation(tensor.get("preprocessing") or [], len(stains))
+    output_axes = {axis.get("id", axis["type"]): axis for axis in description["outputs"][0]["axes"]}
+    if "channel" not in output_axes or "y" in output_axes:
+        raise CardError(
+            "The description's output is an image or has no classes (no 'channel' axis): it is no classifier's."
+        )
+    sizes = [axes[name].get("size") for name in ("y", "x")]
+    fixed = all(isinstance(size, int) for size in sizes)
+    scale, unit = axes["y"].get("scale", 1.0), axes["y"].get("unit")
+    return ClassifierCard(
+        stains=stains,
+        classes=output_axes["channel"]["channel_names"],
+        size=tuple(sizes) if fixed else None,
+        mode=ours.get("mode", "resize" if fixed else "whole"),
+        mean=mean,
+        std=std,
+        background=ours.get("background"),
+        pixel_size=ours.get("pixel_size", scale * _UM[unit] if unit in _UM else None),
+        name=description.get("name", "classifier"),
+        description=description.get("description", ""),
+    )
+
+
+def _normalisation(steps: list[Mapping[str, Any]], stains: int) -> tuple[list[float], list[float]]:
+    """Mean and std per stain; what cannot be expressed so is refused, and what is missing is never guessed."""
+    steps = [step for step in steps if step["id"] != "ensure_dtype"]
+    if not steps:
+        raise CardError(
+            "The description says nothing about normalisation. Give each stain's mean and std "
+            "(0 and 1 where the network takes raw pixels)."
+        )
+    if len(steps) > 1 or steps[0]["id"] not in ("fixed_zero_mean_unit_variance", "scale_linear"):
+        raise CardError(
+            f"The description normalises by {', '.join(step['id'] for step in steps)}; "
+            "fixed_zero_mean_unit_variance (or scale_linear) per channel is understood."
+        )
+    values = steps[0]["kwargs"]
+    first, second = ("mean", "std") if "mean" in values else ("offset", "gain")
+    a, b = (_per_stain(values[name], stains) for name in (first, second))
+    if first == "mean":
+        return a, b
+    return [-offset / gain for offset, gain in zip(a, b, strict=True)], [1 / gain for gain in b]
+
+
+def _per_stain(value: Any, stains: int) -> list[float]:
+    return [float(v) for v in value] if isinstance(value, list | tuple) else [float(value)] * stains
+
+
+def write_card(card: ClassifierCard, weights: Path, path: Path | None = None) -> Path:
+    """Write the card as a bioimage.io model description, with the small test tensors that the specification asks for.
+
+    Parameters
+    ----------
+    card : ClassifierCard
+    weights : Path
+        The TorchScript file; it is run once, on the CPU, to fill the test output.
+    path : Path, optional
+        Where to write; beside the weights if not given. The folder of the card must be the folder of the weights.
+
+    Returns
+    -------
+    Path of the description.
+
+    Raises
+    ------
+    OutputError
+        Where the files cannot be written.
+    ClassifierError
+        Where the weights do not do what the card says.
+    """
+    import numpy as np
+    import torch
+
+    from napari_attribution.classifiers.loading import load_classifier
+
+    weights = Path(weights)
+    path = Path(path) if path else card_path(weights)
+    if path.resolve().parent != weights.resolve().parent:
+        raise OutputError(f"A card stands in the folder of its weights: write it to {card_path(weights)}.")
+    classifier = load_classifier(weights, device="cpu", card=card)
+    h, w = card.size or (64, 64)
+    mean, std = (np.asarray(values, dtype=np.float32)[None, :, None, None] for values in (card.mean, card.std))
+    raw = (mean + std * np.random.default_rng(0).standard_normal((1, len(card.stains), h, w))).astype(np.float32)
+    with torch.no_grad():
+        scores = classifier.scores(torch.from_numpy((raw - mean) / std)).numpy()
+    tensors = {"input": raw, "output": scores}
+    try:
+        names = {kind: f"{path.name.removesuffix(SUFFIX)}.test-{kind}.npy" for kind in tensors}
+        for kind, array in tensors.items():
+            np.save(path.with_name(names[kind]), array)
+        description = _description(card, weights, path.parent, names)
+        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True, width=110)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"The card cannot be written to {path}: {error.strerror or error}. Choose another place."
+        ) from None
+    return path
+
+
+def _description(card: ClassifierCard, weights: Path, folder: Path, tensors: Mapping[str, str]) -> dict[str, Any]:
+    """The card as a description that bioimageio.spec has validated, as plain data."""
+    import torch
+    from bioimageio.spec import ValidationContext
+    from bioimageio.spec.model import v0_5
+
+    def space(axis: str, size: int | None) -> dict[str, Any]:
+        extent: Any = size if size is not None else {"min": 32, "step": 1}
+        unit = {"scale": card.pixel_size, "unit": "micrometer"} if card.pixel_size and card.mode != "resize" else {}
+        return {"type": "space", "id": axis, "size": extent, **unit}
+
+    h, w = card.size or (None, None)
+    ours: dict[str, Any] = {"mode": card.mode, "background": card.background, "pixel_size": card.pixel_size}
+    fields: dict[str, Any] = {
+        "type": "model",
+        "format_version": v0_5.ModelDescr.implemented_format_version,
+        "name": re.sub(r"[^\w\- ()+]", " ", card.name).strip() or "classifier",
+        "description": (card.description or "A classifier of stained wells.")[:1024],
+        "authors": [{"name": "unknown"}],
+        "license": "CC0-1.0",
+        "tags": ["napari-attribution", "classification"],
+        "config": {_OURS: {key: value for key, value in ours.items() if value is not None}},
+        "inputs": [
+            {
+                "id": "well",
+                "axes": [
+                    {"type": "batch"},
+                    {"type": "channel", "channel_names": list(card.stains)},
+                    space("y", h),
+                    space("x", w),
+                ],
+                "test_tensor": {"source": tensors["input"], "sha256": _sha256(folder / tensors["input"])},
+                "data": {"type": "float32"},
+                "preprocessing": [
+                    {
+                        "id": "fixed_zero_mean_unit_variance",
+                        "kwargs": {"axis": "channel", "mean": list(card.mean), "std": list(card.std)},
+                    }
+                ],
+            }
+        ],
+        "outputs": [
+            {
+                "id": "scores",
+                "axes": [{"type": "batch"}, {"type": "channel", "channel_names": list(card.classes)}],
+                "test_tensor": {"source": tensors["output"], "sha256": _sha256(folder / tensors["output"])},
+            }
+        ],
+        "weights": {
+            "torchscript": {
+                "source": weights.name,
+                "sha256": _sha256(weights),
+                "pytorch_version": torch.__version__.split("+")[0],
+            }
+        },
+    }
+    # The licence and the authors are the card writer's to change; validation sees what will be written.
+    with ValidationContext(root=folder, perform_io_checks=False):
+        try:
+            checked = v0_5.ModelDescr.model_validate(fields)
+        except ValueError as error:
+            raise CardError(f"The card makes no valid bioimage.io description: {error}.") from None
+    return dict(json.loads(checked.model_dump_json(exclude_unset=True, exclude_none=True)))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,295 @@
+"""Cut a loaded TorchScript network in two: features(x) and head(activation).
+
+Hooks do not work on a loaded file, so the network's graph itself is cut:
+
+1. the graph is inlined, and every tensor that it takes from `self` becomes a trailing input, every other attribute a
+   constant (`Lowered`);
+2. a *cut* is a top-level tensor value; all that stands before it is the feature half, all behind it the head;
+3. the half that is not wanted is destroyed node by node. Dead-code elimination would keep in-place operations
+   (`add_`, `relu_`) of the other half alive by aliasing, and silently change the numbers;
+4. values that are computed before the cut and still read behind it (skips) travel beside the activation.
+
+Values are identified by their position in the graph, never by name: `Graph.copy()` keeps the order, not the names.
+Nothing here trusts its own result: `Classifier` compares head(features(x)) with the network before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_attribution.errors import LayerError
+
+# Operations that only rearrange, pool or thin out what the block before them has made.
+_NOT_A_BLOCK = (
+    "pool",
+    "dropout",
+    "flatten",
+    "view",
+    "reshape",
+    "permute",
+    "transpose",
+    "layer_norm",
+    "contiguous",
+    "pad",
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A top-level tensor value of the graph at which the network can be cut.
+
+    Parameters
+    ----------
+    node, output : int
+        Position of the value: which top-level node, which of its outputs.
+    name : str
+        The module whose weights were used last, and the operation: "layers.2.norm2:relu".
+    kind : str
+        The operation that makes the value: "relu".
+    shape : tuple of int
+        (n, h', w') of the value for one input of the shape that it was probed with.
+    crossing : int
+        How many values (skips) cross the cut beside it.
+    """
+
+    node: int
+    output: int
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    crossing: int
+
+    @property
+    def is_block_output(self) -> bool:
+        """Whether all that the rest of the network reads is this one value, and a block made it."""
+        return self.crossing == 0 and not any(word in self.kind for word in _NOT_A_BLOCK)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The two halves of a network at one cut."""
+
+    features: Callable[[Tensor], tuple[Tensor, tuple[Tensor, ...]]]
+    head: Callable[[Tensor, tuple[Tensor, ...]], Any]
+
+
+class GraphCut:
+    """The graph of a TorchScript module, made ready for cutting.
+
+    Parameters
+    ----------
+    module : torch.jit.ScriptModule
+        In eval mode, on its device.
+
+    Raises
+    ------
+    LayerError
+        Where the graph holds what cannot be turned into inputs (packed or scripted objects).
+    """
+
+    def __init__(self, module: torch.jit.ScriptModule) -> None:
+        self._graph, self._parameters, self._modules = _lower(module)
+
+    def cuts(self, x: Tensor) -> tuple[Cut, ...]:
+        """Every place to cut, first to last, found by running the graph on x, a (2, C, h, w) tensor."""
+        candidates = []
+        for position, (node, inputs) in enumerate(_top_level(self._graph)):
+            del inputs
+            for output, value in enumerate(node.outputs()):
+                if value.type().isSubtypeOf(torch._C.TensorType.get()) and value.uses():
+                    candidates.append((position, output, node.kind().split("::")[-1].rstrip("_").lstrip("_")))
+        values = self._evaluate(x, [(node, output) for node, output, _ in candidates])
+        cuts: list[Cut] = []
+        names: dict[str, int] = {}
+        for (node, output, kind), value in zip(candidates, values, strict=True):
+            if (
+                not isinstance(value, Tensor)
+                or value.ndim != 4
+                or len(value) != len(x)
+                or not value.is_floating_point()
+            ):
+                continue
+            if value.shape[2] * value.shape[3] < 2:
+                continue
+            crossing = self._crossing(self._graph, node, output)
+            if crossing is None:
+                continue
+            stem = f"{self._module_before(node)}:{kind}".lstrip(":")
+            names[stem] = names.get(stem, 0) + 1
+            name = stem if names[stem] == 1 else f"{stem}:{names[stem]}"
+            cuts.append(Cut(node, output, name, kind, tuple(value.shape[1:]), len(crossing)))
+        return tuple(cuts)
+
+    def split(self, cut: Cut) -> Halves:
+        """The two halves at a cut."""
+        parameters = self._parameters
+        features = _function("features", self._features_graph(cut))
+        head = _function("head", self._head_graph(cut))
+
+        def run_features(x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+            made = features(x, *parameters)
+            return (made, ()) if isinstance(made, Tensor) else (made[0], tuple(made[1:]))
+
+        def run_head(activation: Tensor, skips: tuple[Tensor, ...]) -> Any:
+            return head(activation, *skips, *parameters)
+
+        return Halves(run_features, run_head)
+
+    def _evaluate(self, x: Tensor, wanted: list[tuple[int, int]]) -> list[Any]:
+        """The values at the given positions, all from one run. In-place operations that follow may have changed their
+        numbers: only their shapes are to be used."""
+        graph = self._graph.copy()
+        nodes = list(graph.nodes())
+        _clear_outputs(graph)
+        for node, output in wanted:
+            graph.registerOutput(nodes[node].outputsAt(output))
+        with torch.no_grad():
+            made = _function("probe", graph)(x.clone(), *self._parameters)
+        return [made] if len(wanted) == 1 else list(made)
+
+    def _crossing(self, graph: Any, node: int, output: int) -> list[Any] | None:
+        """Values made before the cut and read behind it, the cut's own apart; None if one is no tensor."""
+        nodes = list(graph.nodes())
+        own = nodes[node].outputsAt(output)
+        x = next(iter(graph.inputs()))
+        before: dict[int, Any] = {x.unique(): x}
+        for earlier in nodes[: node + 1]:
+            if earlier.kind() != "prim::Constant":
+                before.update({value.unique(): value for value in earlier.outputs()})
+        read: dict[int, Any] = {}
+        for later in [*nodes[node + 1 :], graph.return_node()]:
+            for value in _reads(later):
+                if value.unique() in before and value.unique() != own.unique():
+                    read[value.unique()] = before[value.unique()]
+        if any(not value.type().isSubtypeOf(torch._C.TensorType.get()) for value in read.values()):
+            return None
+        return list(read.values())
+
+    def _features_graph(self, cut: Cut) -> Any:
+        graph = self._graph.copy()
+        nodes = list(graph.nodes())
+        crossing = self._crossing(graph, cut.node, cut.output) or []
+        _clear_outputs(graph)
+        for value in (nodes[cut.node].outputsAt(cut.output), *crossing):
+            graph.registerOutput(value)
+        for node in reversed(nodes[cut.node + 1 :]):
+            node.destroy()
+        return graph
+
+    def _head_graph(self, cut: Cut) -> Any:
+        graph = self._graph.copy()
+        nodes = list(graph.nodes())
+        values = [nodes[cut.node].outputsAt(cut.output), *(self._crossing(graph, cut.node, cut.output) or [])]
+        # The halves' inputs stand in front of the parameters: the trailing inputs are added anew, in their order.
+        old = list(graph.inputs())
+        for value in values:
+            entrance = graph.addInput()
+            entrance.setType(value.type())
+            value.replaceAllUsesWith(entrance)
+        for parameter in old[1:]:
+            again = graph.addInput()
+            again.setType(parameter.type())
+            parameter.replaceAllUsesWith(again)
+        for node in reversed(nodes[: cut.node + 1]):
+            if node.kind() != "prim::Constant":
+                node.destroy()
+        for _ in old:
+            graph.eraseInput(0)
+        return graph
+
+    def _module_before(self, node: int) -> str:
+        """Path of the module whose weights were read last, at or before a top-level node."""
+        parameters = {
+            value.unique(): path for value, path in zip(list(self._graph.inputs())[1:], self._modules, strict=True)
+        }
+        for earlier in reversed(list(self._graph.nodes())[: node + 1]):
+            for value in _reads(earlier):
+                if value.unique() in parameters:
+                    return parameters[value.unique()]
+        return ""
+
+
+def _lower(module: torch.jit.ScriptModule) -> tuple[Any, list[Tensor], list[str]]:
+    """The inlined graph with its tensors as trailing inputs, those tensors, and the module path that each belongs to."""
+    forward: Any = module.forward
+    graph = forward.graph.copy()
+    torch._C._jit_pass_inline(graph)
+    owners: dict[int, tuple[Any, str]] = {next(iter(graph.inputs())).unique(): (module._c, "")}
+    entrances: dict[str, Any] = {}
+    parameters: list[Tensor] = []
+    paths: list[str] = []
+    read = []
+    for node in list(_all_nodes(graph)):
+        if node.kind() != "prim::GetAttr":
+            continue
+        owner, path = owners[node.input().unique()]
+        name = node.s("name")
+        value = getattr(owner, name) if hasattr(owner, name) else owner.getattr(name)
+        here = f"{path}.{name}".lstrip(".")
+        if isinstance(value, torch._C.ScriptModule):
+            owners[node.output().unique()] = (value, here)
+        elif isinstance(value, Tensor):
+            if here not in entrances:
+                entrances[here] = graph.addInput()
+                entrances[here].setType(node.output().type())
+                parameters.append(value)
+                paths.append(path)
+            node.output().replaceAllUsesWith(entrances[here])
+        else:
+            graph.setInsertPoint(node)
+            try:
+                constant = graph.insertConstant(value)
+            except RuntimeError:
+                graph.setInsertPoint(graph.return_node())
+                raise LayerError(
+                    f"The network keeps {here} in a form that cannot be cut ({type(value).__name__})."
+                ) from None
+            node.output().replaceAllUsesWith(constant)
+        read.append(node)
+    # The insertion point must not be left at a node that is about to go.
+    graph.setInsertPoint(graph.return_node())
+    for node in reversed(read):
+        node.destroy()
+    if next(iter(graph.inputs())).uses():
+        raise LayerError("The network calls methods of its own that cannot be inlined, so it cannot be cut.")
+    graph.eraseInput(0)
+    torch._C._jit_pass_constant_propagation(graph)
+    return graph, parameters, paths
+
+
+def _all_nodes(block: Any) -> Iterator[Any]:
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _all_nodes(inner)
+
+
+def _top_level(graph: Any) -> Iterator[tuple[Any, list[Any]]]:
+    for node in graph.nodes():
+        yield node, list(node.inputs())
+
+
+def _reads(node: Any) -> Iterator[Any]:
+    """Every value that a node reads, in its inner blocks too."""
+    yield from node.inputs()
+    for block in node.blocks():
+        for inner in block.nodes():
+            yield from _reads(inner)
+        yield from block.outputs()
+
+
+def _clear_outputs(graph: Any) -> None:
+    for index in reversed(range(len(list(graph.outputs())))):
+        graph.eraseOutput(index)
+
+
+def _function(name: str, graph: Any) -> Callable[..., Any]:
+    if len(list(graph.outputs())) > 1:
+        graph.makeMultiOutputIntoTuple()
+    function: Callable[..., Any] = torch._C._create_function_from_graph(name, graph)
+    return function

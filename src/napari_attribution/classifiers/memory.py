@@ -1,0 +1,62 @@
+"""Batches sized by bytes: memory is asked for in bytes, and halved where there is less than hoped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from napari_attribution.errors import DeviceError
+
+BUDGET = 128 * 2**20
+"""Bytes that a batch may take beside the network, for its largest operation."""
+
+
+def in_batches(
+    run: Callable[[slice], Tensor], count: int, bytes_each: int, budget: int = BUDGET, most: int = 2**31
+) -> Tensor:
+    """Run over range(count) in slices whose largest operation stays within a budget.
+
+    Parameters
+    ----------
+    run : callable
+        Takes a slice, returns a Tensor whose first axis is as long as the slice.
+    count : int
+    bytes_each : int
+        What one item takes.
+    budget : int
+    most : int
+        Never more items than this at once.
+
+    Raises
+    ------
+    DeviceError
+        Where there is no room even for one item.
+    """
+    size = max(1, min(count, most, budget // max(bytes_each, 1)))
+    parts: list[Tensor] = []
+    start = 0
+    while start < count:
+        try:
+            parts.append(run(slice(start, min(start + size, count))))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if size == 1:
+                raise DeviceError(
+                    f"There is no room on the device for even one input ({bytes_each / 2**20:.0f} MiB for its largest step). "
+                    "Close other programs that use it, or choose the CPU."
+                ) from error
+            size = (size + 1) // 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            continue
+        start += size
+    return torch.cat(parts)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that the device is full."""
+    text = str(error).lower()
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -1,0 +1,221 @@
+"""explain: one question, one answer. What the dock, the command line and Python all call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from napari_attribution.errors import ClassifierError, RequestError, WellError
+from napari_attribution.methods.attribution import Attribution
+from napari_attribution.methods.catalogue import METHODS, Method
+from napari_attribution.methods.parameters import Parameters
+from napari_attribution.wells import Well
+from napari_attribution.wells.quality import flaws
+
+if TYPE_CHECKING:
+    from napari_attribution.classifiers.classifier import Classifier
+    from napari_attribution.classifiers.preparation import Prepared
+    from napari_attribution.methods.problem import Progress, Result
+    from napari_attribution.methods.score import Score
+
+
+def explain(
+    classifier: Classifier,
+    well: Well,
+    method: str = "pixel-ablation-cam",
+    target: str | None = None,
+    score: str = "logit",
+    *,
+    against: str | None = None,
+    stain_map: Mapping[str, str] | None = None,
+    cells: npt.ArrayLike | None = None,
+    accept_flaws: bool = False,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> Attribution:
+    """Why does the classifier give the well this score?
+
+    Parameters
+    ----------
+    classifier : Classifier
+    well : Well
+    method : str
+        One of `METHODS`: "pixel-ablation-cam", "pcim", "dcmix".
+    target : str, optional
+        The class to explain; the predicted one by default.
+    score : str
+        "logit", "probability", or "contrast" (the class's logit less another's).
+    against : str, optional
+        The other class of a contrast; the best of the others by default.
+    stain_map : mapping of card stain to well stain, optional
+        For stains whose names differ.
+    cells : (n, 2) array, optional
+        Centres (row, column) of the cells in well pixels, for classifiers of single cells.
+    accept_flaws : bool
+        Explain a well with an empty or saturated stain all the same.
+    progress : callable, optional
+        Called with (steps done, steps in all) from the computing thread; raising `Cancelled` there stops the work.
+    **parameters
+        The method's own parameters, see `METHODS[method].parameters`.
+
+    Returns
+    -------
+    Attribution
+        The signed map at well resolution, the stains' importance, and the record.
+
+    Raises
+    ------
+    RequestError
+        For a method, class, score or parameter that does not exist.
+    WellError, StainError
+        For a well that cannot be explained, or whose stains are not those of the classifier.
+    ClassifierError, DeviceError, CardError
+        Where the classifier fails on the well, or has no room.
+    """
+    import torch
+
+    from napari_attribution.classifiers.preparation import prepare
+    from napari_attribution.methods.problem import Problem
+    from napari_attribution.methods.record import make_record
+    from napari_attribution.methods.score import choose_score
+
+    started = time.perf_counter()
+    classifier.forwards = 0.0
+    chosen = find_method(method)
+    settings = check_parameters(chosen, parameters)
+    prepared = prepare(well, classifier.card, stain_map, cells)
+    warnings = _check_pixels(well, prepared, accept_flaws)
+    inputs = prepared.inputs.to(classifier.device)
+    background = prepared.background.to(classifier.device)
+    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
+    if not bool(torch.isfinite(scores).all()):
+        raise ClassifierError(
+            "The classifier's scores for this well are not numbers (NaN or infinity). Check the normalisation on its card "
+            "against the well's pixel values."
+        )
+    mean_scores = scores.mean(dim=0)
+    asked = choose_score(score, target, against, classifier.classes, mean_scores)
+    compute = import_module(f"napari_attribution.methods.{chosen.module}").compute
+    results: list[Result] = []
+    for index in range(len(inputs)):
+        report = _windowed(progress, index, len(inputs))
+        results.append(compute(Problem(classifier, inputs[index : index + 1], background, asked, report), settings))
+    return _assemble(
+        classifier,
+        well,
+        prepared,
+        results,
+        asked,
+        mean_scores,
+        warnings,
+        chosen,
+        time.perf_counter() - started,
+        make_record(classifier, well, prepared, chosen, settings, asked, results[0].extra),
+    )
+
+
+def find_method(name: str) -> Method:
+    """The method of that name.
+
+    Raises
+    ------
+    RequestError
+        Where there is none; names those that there are.
+    """
+    if name not in METHODS:
+        raise RequestError(f"There is no method {name!r}. Choose one of: {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def check_parameters(method: Method, values: Mapping[str, Any]) -> Parameters:
+    """The method's parameters from plain values.
+
+    Raises
+    ------
+    RequestError
+        For a parameter that the method does not have, or a value that it cannot take.
+    """
+    try:
+        return method.parameters(**values)
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in found["loc"])
+        if found["type"] == "extra_forbidden":
+            have = ", ".join(method.parameters.model_fields)
+            raise RequestError(f"{method.title} has no parameter {name!r}. It has: {have}.") from None
+        raise RequestError(f"{method.title} cannot take {name} = {found['input']!r}: {found['msg']}.") from None
+
+
+def _check_pixels(well: Well, prepared: Prepared, accept: bool) -> list[str]:
+    """Sentences about flaws of the stains that the classifier reads; the severe ones stop here unless accepted."""
+    found = [flaw for flaw in flaws(well) if flaw.stain in prepared.stains.values()]
+    severe = [flaw.sentence for flaw in found if flaw.severity == "refuse"]
+    if severe and not accept:
+        raise WellError(" ".join(severe))
+    return [flaw.sentence for flaw in found]
+
+
+def _windowed(progress: Progress | None, index: int, count: int) -> Progress:
+    """Progress over all windows, from that of one."""
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(index * total + done, count * total)
+
+    return report
+
+
+def _assemble(
+    classifier: Classifier,
+    well: Well,
+    prepared: Prepared,
+    results: list[Result],
+    asked: Score,
+    scores: Any,
+    warnings: list[str],
+    method: Method,
+    seconds: float,
+    record: dict[str, Any],
+) -> Attribution:
+    import torch
+
+    maps = torch.stack([result.map for result in results])
+    native: npt.NDArray[np.float32] = maps[0].float().numpy() if len(results) == 1 else prepared.to_well(maps)
+    importance = torch.stack([result.importance for result in results]).mean(dim=0)
+    total = float(importance.abs().sum())
+    share = importance / total if total > 0 else importance
+    names = tuple(prepared.stains.values())
+    spread: dict[str, float] = {}
+    if results[0].spread is not None and total > 0:
+        spread = {name: float(value) / total for name, value in zip(names, results[0].spread, strict=True)}
+    if not maps.any():
+        warnings = [*warnings, "Nothing in this well changes the score: the map is zero everywhere."]
+    probabilities = scores.softmax(dim=0)
+    work = {"seconds": round(seconds, 4), "forwards": round(classifier.forwards, 2), "device": classifier.device}
+    return Attribution(
+        values=prepared.to_well(maps),
+        native=native,
+        stains=names,
+        channel_importance={name: float(value) for name, value in zip(names, share, strict=True)},
+        channel_spread=spread,
+        importance_meaning=results[0].importance_meaning,
+        target=classifier.classes[asked.target],
+        score_name=asked.describe(classifier.classes),
+        score=float(asked.of(scores[None])[0]),
+        predicted=classifier.classes[int(scores.argmax())],
+        probabilities={name: float(p) for name, p in zip(classifier.classes, probabilities, strict=True)},
+        method=method.name,
+        units=results[0].units,
+        pixel_size=well.pixel_size,
+        device=classifier.device,
+        seconds=seconds,
+        forwards=round(classifier.forwards, 2),
+        warnings=(*warnings, *classifier.notes),
+        record={**record, "work": work, "warnings": [*warnings, *classifier.notes]},
+    )

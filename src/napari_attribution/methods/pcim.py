@@ -1,0 +1,110 @@
+r"""PCIM, pixel channel importance by mixing: which pixels, mixed back in, make the class, and taken out, unmake it.
+
+Siegismund et al., SLAS Discovery 2025 (arXiv 2412.02275). Implemented from the published description; the number of
+steps, the optimiser, the initial value and any regulariser are not known to us, so what follows is our reading. Every
+pixel of one image is a channel of its own, mixed by a trainable nonnegative weight alpha in front of the frozen
+classifier f:
+
+    M(alpha) = B + alpha * (X - B),     alpha* = argmin over alpha >= 0 of loss(f(M(alpha)), c)
+
+with B the background ("nothing there").
+
+Form "literal": one alpha per pixel, shared by the stains, from 1, no regulariser; loss is the negative score.
+
+Form "smooth" (default) deviates where the literal form is known to fail:
+
+- alpha is a grid, upsampled bilinearly to the pixels, because a free weight per pixel invites adversarial speckle;
+- it starts at 1/2 and stays within [0, 1]: above 1 it would brighten pixels beyond what the detector saw;
+- two games at once, keep and remove: the step goes up the score of M(alpha) and down that of M(1 - alpha);
+- steps are in proportion to the gradient, not Adam's (its equal step for every pixel destroys the map);
+- the map is the change of alpha, so a pixel that nothing pulls at reads zero;
+- with one weight per stain as well (`per_stain`, ours), the map is resolved by stain, and the score that the changes
+  gained, summed over the places, is the stain's importance.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from napari_attribution.errors import RequestError
+from napari_attribution.methods.channel_shapley import channel_shapley
+from napari_attribution.methods.parameters import PcimParameters
+from napari_attribution.methods.problem import Problem, Result
+
+
+def compute(problem: Problem, parameters: PcimParameters) -> Result:
+    """Train the mixing weights of one input.
+
+    Raises
+    ------
+    RequestError
+        Where the network gives no gradients.
+    """
+    if not problem.classifier.gradients:
+        raise RequestError(
+            "This network gives no gradients, so PCIM cannot train its mixing weights. Pixel Ablation-CAM needs none."
+        )
+    channels = problem.x.shape[1] if parameters.per_stain else 1
+    if parameters.form == "literal":
+        change, gained = _literal(problem, parameters, channels)
+    else:
+        change, gained = _smooth(problem, parameters, channels)
+    if parameters.per_stain:
+        importance, spread, meaning = gained, None, "score gained by mixing the stain in and out"
+    else:
+        importance, spread = channel_shapley(problem)
+        meaning = "Shapley value of the stain"
+    return Result(
+        (change if parameters.per_stain else change[0]).cpu(),
+        importance.cpu(),
+        meaning,
+        "change of mixing weight",
+        spread,
+    )
+
+
+def _smooth(problem: Problem, parameters: PcimParameters, channels: int) -> tuple[Tensor, Tensor]:
+    """(channels, gh, gw) change of alpha, and the (channels,) score gained."""
+    h, w = problem.x.shape[2:]
+    scale = parameters.grid / max(h, w)
+    rows, columns = max(1, round(h * scale)), max(1, round(w * scale))
+    alpha = torch.full((1, channels, rows, columns), 0.5)
+    gained = torch.zeros(channels)
+    for step in range(parameters.steps):
+        pixels = torch.cat([alpha, 1 - alpha])
+        # Down the score of M(1 - alpha) is up by alpha: the two gradients add.
+        pull = _gradient(problem, pixels).sum(dim=0, keepdim=True)
+        moved = (alpha + parameters.step_size * pull / pull.abs().max().clamp_min(1e-12)).clamp(0, 1)
+        gained += ((moved - alpha) * pull).sum(dim=(0, 2, 3)) / 2
+        alpha = moved
+        problem.progress(step + 1, parameters.steps)
+    return (alpha - 0.5)[0], gained
+
+
+def _literal(problem: Problem, parameters: PcimParameters, channels: int) -> tuple[Tensor, Tensor]:
+    """(channels, h, w) change of alpha, and the (channels,) score gained."""
+    alpha = torch.ones(1, channels, *problem.x.shape[2:])
+    gained = torch.zeros(channels)
+    for step in range(parameters.steps):
+        pull = _gradient(problem, alpha)
+        moved = (alpha + parameters.step_size * pull / pull.abs().max().clamp_min(1e-12)).clamp_min(0)
+        gained += ((moved - alpha) * pull).sum(dim=(0, 2, 3))
+        alpha = moved
+        problem.progress(step + 1, parameters.steps)
+    return (alpha - 1)[0], gained
+
+
+def _gradient(problem: Problem, alpha: Tensor) -> Tensor:
+    """The score's gradient by the mixing weights, each (N, channels, rows, columns) on its own."""
+    size = problem.x.shape[2:]
+    with torch.enable_grad():
+        weights = alpha.detach().requires_grad_(True)
+        fine = (
+            interpolate(weights, size=size, mode="bilinear", align_corners=False)
+            if alpha.shape[2:] != size
+            else weights
+        )
+        (gradient,) = torch.autograd.grad(problem.of(problem.mixed(fine)).sum(), weights)
+    return gradient

@@ -1,0 +1,65 @@
+"""The record: what a run was made of, enough to repeat it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_attribution.classifiers.classifier import Classifier
+from napari_attribution.classifiers.preparation import Prepared, describe
+from napari_attribution.methods.catalogue import Method
+from napari_attribution.methods.parameters import Parameters
+from napari_attribution.methods.score import Score
+from napari_attribution.wells import Well
+
+
+def make_record(
+    classifier: Classifier,
+    well: Well,
+    prepared: Prepared,
+    method: Method,
+    parameters: Parameters,
+    score: Score,
+    extra: dict[str, object],
+) -> dict[str, Any]:
+    """The record of a run as plain data, ready for JSON."""
+    pixels = np.ascontiguousarray(well.pixels)
+    return {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "napari-attribution": version("napari-attribution"),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "system": platform.platform(terse=True),
+        },
+        "well": {
+            "source": list(well.source),
+            "position": well.position,
+            "field": well.field,
+            "stains": list(well.stains),
+            "shape": list(well.pixels.shape),
+            "dtype": str(well.pixels.dtype),
+            "pixel_size_um": list(well.pixel_size) if well.pixel_size else None,
+            "sha256_of_pixels": hashlib.sha256(pixels.tobytes()).hexdigest(),
+        },
+        "classifier": {
+            "file": str(classifier.path) if classifier.path else None,
+            "sha256": classifier.sha256,
+            "card": classifier.card.model_dump(mode="json"),
+        },
+        "stain_map": dict(prepared.stains),
+        "preparation": describe(prepared, classifier.card),
+        "score": {"kind": score.kind, "target": classifier.classes[score.target]}
+        | ({"against": classifier.classes[score.against]} if score.against is not None else {}),
+        "method": method.name,
+        "parameters": parameters.model_dump(mode="json"),
+        "found": extra,
+        "seed": 0,
+    }
