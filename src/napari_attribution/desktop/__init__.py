@@ -1,0 +1,1 @@
+"""What the microscopist sees: napari layers, and the docks that make them."""

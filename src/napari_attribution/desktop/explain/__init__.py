@@ -1,0 +1,1 @@
+"""The dock "Explain well": why does the classifier give this well this class?"""

@@ -1,0 +1,76 @@
+"""What the dock knows: plain data, changed by the controller only, read by the status card and the widget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_attribution.desktop.wells_from_layers import OpenWell
+from napari_attribution.methods.catalogue import METHODS
+
+if TYPE_CHECKING:
+    from napari_attribution.classifiers.classifier import Classifier
+    from napari_attribution.classifiers.devices import Device
+    from napari_attribution.classifiers.preflight import Preflight
+    from napari_attribution.desktop.jobs import Failure
+    from napari_attribution.methods.attribution import Attribution
+
+
+@dataclass
+class State:
+    """Everything that the dock shows.
+
+    Parameters
+    ----------
+    wells, well : the wells among the viewer's layers, and the chosen one.
+    opening : str
+        Name of the file that is being opened; empty where none is.
+    open_error : str
+        Why the last file could not be opened.
+    path : Path, optional
+        The classifier's file.
+    needs_card : bool
+        The file is a TorchScript network, but nothing says which stains it wants.
+    stain_map : mapping of card stain to well stain or None
+    checked : Preflight, optional
+        What the look at this well with this classifier found.
+    target : str, optional
+        The class asked about; None for the predicted one.
+    against : str, optional
+        "rather than": the class of a contrast; None for anything else.
+    progress : (int, int)
+        Steps done and in all.
+    answer : Attribution, optional
+        The last one, which the layers show.
+    """
+
+    wells: tuple[OpenWell, ...] = ()
+    well: OpenWell | None = None
+    opening: str = ""
+    open_error: str = ""
+    path: Path | None = None
+    loading: bool = False
+    classifier: Classifier | None = None
+    classifier_error: Failure | None = None
+    needs_card: bool = False
+    saved_card: str = ""
+    stain_map: dict[str, str | None] = field(default_factory=dict)
+    cells: Any = None
+    checking: bool = False
+    checked: Preflight | None = None
+    check_error: Failure | None = None
+    accept_flaws: bool = False
+    method: str = next(iter(METHODS))
+    parameters: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    target: str | None = None
+    against: str | None = None
+    score: str = "logit"
+    per_stain: bool = False
+    device: str = "auto"
+    devices: tuple[Device, ...] = ()
+    explaining: bool = False
+    progress: tuple[int, int] = (0, 0)
+    answer: Attribution | None = None
+    run_error: Failure | None = None

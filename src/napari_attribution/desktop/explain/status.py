@@ -1,0 +1,167 @@
+"""The status card: what is right, what blocks, and how to put it right. A pure function of the dock's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_attribution.desktop.explain.state import State
+from napari_attribution.methods.catalogue import METHODS
+
+Level = Literal["ok", "todo", "busy", "warn", "wrong"]
+
+NEEDS_GRADIENTS = ("pcim", "dcmix")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the dock: how it stands, in a few words for its heading, and a sentence where there is more to say."""
+
+    level: Level
+    summary: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the whole dock stands.
+
+    Parameters
+    ----------
+    well, classifier, stains, check, method : Section
+    headline : str
+        What blocks and what to do about it; empty where nothing does.
+    level : Level
+    ready : bool
+        Whether "Explain" can be pressed.
+    sample : bool
+        Whether to offer the sample: nothing is open yet.
+    """
+
+    well: Section
+    classifier: Section
+    stains: Section
+    check: Section
+    method: Section
+    headline: str
+    level: Level
+    ready: bool
+    sample: bool
+
+
+def status(state: State) -> Status:
+    """Look at each part in the order in which a user fills them in; the first that is not right is the headline."""
+    parts = {
+        "well": _well(state),
+        "classifier": _classifier(state),
+        "stains": _stains(state),
+        "check": _check(state),
+        "method": _method(state),
+    }
+    headline, level = "", "ok"
+    for part in parts.values():
+        if part.level in ("wrong", "todo", "busy"):
+            headline, level = part.sentence, part.level
+            break
+    ready = level == "ok" and not state.explaining
+    if state.explaining:
+        headline, level = "", "busy"
+    elif state.run_error is not None and level == "ok":
+        headline, level = state.run_error.sentence, "wrong"
+    sample = state.well is None and state.path is None and not state.opening
+    return Status(**parts, headline=headline, level=level, ready=ready, sample=sample)
+
+
+def _well(state: State) -> Section:
+    if state.opening:
+        return Section("busy", "opening", f"Opening {state.opening} ...")
+    if state.well is None:
+        if state.open_error:
+            return Section("wrong", "not opened", state.open_error)
+        return Section("todo", "none open", "Open a well, or try the sample.")
+    if state.well.problem:
+        return Section("wrong", "not a well", state.well.problem)
+    count = len(state.well.stains)
+    return Section("ok", f"{count} stain{'s' if count != 1 else ''}", state.open_error)
+
+
+def _classifier(state: State) -> Section:
+    if state.loading:
+        name = state.path.name if state.path else "the classifier"
+        return Section("busy", "loading", f"Loading {name} ...")
+    if state.needs_card and state.path is not None:
+        return Section(
+            "wrong", "needs a card", f"{state.path.name} does not say which stains it wants. Fill in its card once."
+        )
+    if state.classifier_error is not None:
+        return Section("wrong", "not usable", state.classifier_error.sentence)
+    if state.classifier is None:
+        return Section("todo", "none chosen", "Choose a classifier: a TorchScript file (.pt).")
+    return Section("ok", f"{len(state.classifier.classes)} classes on {state.classifier.device}")
+
+
+def _stains(state: State) -> Section:
+    if state.classifier is None or state.well is None or state.well.problem:
+        return Section("ok")
+    card, mapping = state.classifier.card.stains, state.stain_map
+    missing = [stain for stain in card if not mapping.get(stain)]
+    if missing:
+        return Section(
+            "wrong",
+            f"{len(card) - len(missing)} of {len(card)} mapped",
+            f"The well has no stain named {_and(missing)}. Say below which of its stains stands for "
+            f"{'it' if len(missing) == 1 else 'each'}.",
+        )
+    used = [mapping[stain] for stain in card]
+    twice = next((stain for stain in used if used.count(stain) > 1), None)
+    if twice:
+        both = [stain for stain in card if mapping[stain] == twice]
+        return Section("wrong", "used twice", f"{twice} stands for {_and(both)}. Give each its own stain.")
+    return Section("ok", f"{len(card)} of {len(card)} mapped")
+
+
+def _check(state: State) -> Section:
+    if state.classifier is None or state.well is None or state.well.problem or _stains(state).level == "wrong":
+        return Section("ok")
+    if state.classifier.card.mode == "cells" and state.cells is None:
+        return Section(
+            "todo",
+            "needs cells",
+            "This classifier looks at single cells. Choose the layer that marks them (points, or labels).",
+        )
+    if state.checking:
+        return Section("busy", "looking", "Looking at the well with this classifier ...")
+    if state.check_error is not None:
+        return Section("wrong", "not possible", state.check_error.sentence)
+    if state.checked is None:
+        return Section("busy", "waiting")
+    wrong = [finding.sentence for finding in state.checked.findings if finding.ok is False]
+    if wrong and not (state.accept_flaws and state.checked.predicted is not None):
+        more = "" if state.checked.predicted is None else " Tick “explain all the same” to go on regardless."
+        return Section("wrong", f"{len(wrong)} wrong" if len(wrong) > 1 else "not right", " ".join(wrong) + more)
+    probability = state.checked.probabilities.get(state.checked.predicted or "", 0.0)
+    summary = f"{state.checked.predicted} {probability:.2f}"
+    doubts = [finding for finding in state.checked.findings if finding.ok is not True]
+    return Section("warn" if doubts else "ok", summary)
+
+
+def _method(state: State) -> Section:
+    title = METHODS[state.method].title
+    if state.classifier is not None:
+        if state.method in NEEDS_GRADIENTS and not state.classifier.gradients:
+            return Section(
+                "wrong",
+                "not possible",
+                f"{title} needs gradients, which this network does not give. Choose another method.",
+            )
+        if state.method == "pixel-ablation-cam" and not state.classifier.layers:
+            return Section(
+                "wrong",
+                "not possible",
+                f"{title} must cut the network at a layer, and this one cannot be cut. Choose another method.",
+            )
+    return Section("ok", title)
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

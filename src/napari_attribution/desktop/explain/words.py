@@ -1,0 +1,64 @@
+"""The answer in words: what a microscopist would say to a colleague. Pure functions of an Attribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from napari_attribution.methods.attribution import Attribution
+
+
+def headline(attribution: Attribution) -> str:
+    """ "Mito decides (71 %)." - who decides, in one sentence."""
+    shares = {stain: value for stain, value in attribution.channel_importance.items() if math.isfinite(value)}
+    order = sorted(shares, key=lambda stain: -shares[stain])
+    if not any(shares.values()):
+        return "The stains' importance was not asked for: see the map."
+    speaking = [stain for stain in order if shares[stain] > 0.005]
+    if not speaking:
+        return f"Every stain speaks against {attribution.target}."
+    first, second = speaking[0], speaking[1] if len(speaking) > 1 else None
+    if second is None or shares[first] >= 0.5:
+        return f"{first} decides ({percent(shares[first])})."
+    if shares[first] + shares[second] >= 0.6:
+        return f"{first} ({percent(shares[first])}) and {second} ({percent(shares[second])}) decide together."
+    leading = ", ".join(f"{stain} {percent(shares[stain])}" for stain in speaking[:3])
+    return f"No single stain decides: {leading}."
+
+
+def details(attribution: Attribution) -> str:
+    """What the classifier says, what was asked, and what the shares are shares of."""
+    probability = attribution.probabilities[attribution.predicted]
+    sentences = [f"The classifier says {attribution.predicted} (probability {probability:.2f})."]
+    if attribution.target != attribution.predicted:
+        asked = attribution.probabilities[attribution.target]
+        sentences.append(f"You asked about {attribution.target} (probability {asked:.2f}).")
+    against = opposed(attribution.channel_importance)
+    if against:
+        sentences.append(f"Against {attribution.target}: {against}.")
+    if any(attribution.channel_importance.values()):
+        sentences.append(f"Shares of: {attribution.importance_meaning}.")
+    return " ".join(sentences)
+
+
+def footnote(attribution: Attribution) -> str:
+    """What it took: score, device, time."""
+    seconds = attribution.seconds
+    took = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    work = f"{attribution.forwards:.3g} forwards"
+    return f"{attribution.score_name} {attribution.score:.2f} · {work}, {took} on {attribution.device}".replace(
+        "-", "−"
+    )
+
+
+def percent(share: float) -> str:
+    """Whole per cents."""
+    return f"{100 * share:.0f} %".replace("-", "−")
+
+
+def opposed(importance: Mapping[str, float]) -> str:
+    """The stains that speak against the class by at least five per cent."""
+    stains = sorted(
+        (stain for stain, value in importance.items() if value <= -0.05), key=lambda stain: importance[stain]
+    )
+    return ", ".join(f"{stain} ({percent(importance[stain])})" for stain in stains)
