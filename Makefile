@@ -28,6 +28,14 @@ imports:
 manifest:
 	.venv/bin/npe2 validate --imports napari.yaml
 
-# napari.yaml is among these because an editable install carries a copy of it, stale until it is installed again.
-.venv/.ready-%: pyproject.toml constraints.txt napari.yaml setup/set-up
+# An editable install carries copies of napari.yaml and sample_data, stale until it is installed again.
+copied := napari.yaml $(shell find sample_data -type f -not -path '*/__pycache__/*' 2>/dev/null)
+
+# A virtual environment knows its path: one that was moved here, or whose Python is gone, is made anew.
+ifneq ($(shell cat .venv/.made-in 2>/dev/null || pwd -P)$(wildcard .venv/bin/python),$(CURDIR).venv/bin/python)
+again := again
+.PHONY: again
+endif
+
+.venv/.ready-%: pyproject.toml constraints.txt setup/set-up $(copied) $(again)
 	@setup/set-up $*
