@@ -27,7 +27,7 @@ _HOME = {
     "read_well": "wells",
 }
 
-__all__ = ["Attribution", "Classifier", "ClassifierCard", "Well", "explain", "load_classifier", "read_well"]  # noqa: F822
+__all__ = ["Attribution", "Classifier", "ClassifierCard", "Well", "explain", "load_classifier", "read_well"]
 
 
 def __getattr__(name: str) -> Any:

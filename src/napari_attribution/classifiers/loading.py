@@ -139,5 +139,6 @@ def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
             "a classifier of a well takes one, the stack of its stains."
         )
     module.eval()
-    module.requires_grad_(False)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
     return module  # type: ignore[no-any-return]

@@ -4,14 +4,16 @@ Siegismund et al., GCPR 2023 (arXiv 2308.16637). Implemented from the published 
 with one nonnegative weight a channel is trained together with the classifier. A given classifier has no mixing layer,
 so here (our reading) the weights stand in front of the frozen classifier f, one a stain,
 
-    M(alpha)_c = B_c + alpha_c (X_c - B_c),     B the background ("nothing there"),
+    M(alpha)_c = B_c + alpha_c (X_c - B_c),     B the fill (`napari_attribution.methods.fills`),
 
 start at 1/2, stay within [0, 1], and are trained by two games at once: up the score of M(alpha), down that of
-M(1 - alpha), in steps proportional to the gradient. The importance is the change of alpha; exact Shapley values of the
+M(1 - alpha), in steps proportional to the gradient, so long that the most important stain can just reach 1 with the
+last one: training on until every weight stands at a bound would tell nothing. The importance is the change of alpha; exact Shapley values of the
 same removals stand beside it. The map tells where: the trained mixture's own gradient, times the pixels mixed in,
 resolved by stain.
 
-Because pixels are normalised by the card and measured from the background, brightness alone gives a stain no weight.
+Because pixels are normalised by the card and measured from the fill, a stain that is merely brighter to the detector
+gets no more weight.
 """
 
 from __future__ import annotations
@@ -41,11 +43,11 @@ def compute(problem: Problem, parameters: DcmixParameters) -> Result:
     evidence = torch.zeros_like(problem.x[0])
     for step in range(parameters.steps):
         both = torch.stack([alpha, 1 - alpha])[:, :, None, None]
-        by_pixel = problem.gradient(problem.mixed(both)).cpu() * (problem.x - problem.background[None, :, None, None])
+        by_pixel = problem.gradient(problem.mixed(both)).cpu() * (problem.x - problem.fill)
         evidence += by_pixel.sum(dim=0) / (2 * parameters.steps)
         # Down the score of M(1 - alpha) is up by alpha: the two gradients add.
         pull = by_pixel.sum(dim=(0, 2, 3))
-        alpha = (alpha + parameters.step_size * pull / pull.abs().max().clamp_min(1e-12)).clamp(0, 1)
+        alpha = (alpha + pull / pull.abs().max().clamp_min(1e-12) / (2 * parameters.steps)).clamp(0, 1)
         problem.progress(step + 1, parameters.steps)
     extra: dict[str, object] = {"alpha": alpha.tolist()}
     if parameters.shapley:

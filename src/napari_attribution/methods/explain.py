@@ -81,6 +81,7 @@ def explain(
     import torch
 
     from napari_attribution.classifiers.preparation import prepare
+    from napari_attribution.methods.fills import make_fill
     from napari_attribution.methods.problem import Problem
     from napari_attribution.methods.record import make_record
     from napari_attribution.methods.score import choose_score
@@ -105,7 +106,9 @@ def explain(
     results: list[Result] = []
     for index in range(len(inputs)):
         report = _windowed(progress, index, len(inputs))
-        results.append(compute(Problem(classifier, inputs[index : index + 1], background, asked, report), settings))
+        x = inputs[index : index + 1]
+        fill = make_fill(settings.fill, x, background)
+        results.append(compute(Problem(classifier, x, fill, asked, report), settings))
     return _assemble(
         classifier,
         well,

@@ -12,6 +12,11 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    fill: Literal["mean", "background", "blur"] = Field(
+        default="mean",
+        description="What stands in for what is taken away: the stain's mean in the training wells, its background, or a blur",
+    )
+
 
 class PixelAblationCamParameters(Parameters):
     """Parameters of Pixel Ablation-CAM."""
@@ -49,10 +54,7 @@ class PcimParameters(Parameters):
 class DcmixParameters(Parameters):
     """Parameters of post-hoc DCMIX."""
 
-    steps: int = Field(
-        default=20, ge=1, le=1000, description="Number of steps in which the channel weights are trained"
-    )
-    step_size: float = Field(default=0.1, gt=0, le=1, description="Largest change of a channel weight in one step")
+    steps: int = Field(default=8, ge=1, le=1000, description="Number of steps in which the channel weights are trained")
     shapley: bool = Field(
         default=True, description="Compute the exact Shapley value of every stain beside it (up to 8 stains)"
     )

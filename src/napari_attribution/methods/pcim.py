@@ -7,7 +7,7 @@ classifier f:
 
     M(alpha) = B + alpha * (X - B),     alpha* = argmin over alpha >= 0 of loss(f(M(alpha)), c)
 
-with B the background ("nothing there").
+with B the fill (`napari_attribution.methods.fills`).
 
 Form "literal": one alpha per pixel, shared by the stains, from 1, no regulariser; loss is the negative score.
 
@@ -70,8 +70,8 @@ def _smooth(problem: Problem, parameters: PcimParameters, channels: int) -> tupl
     h, w = problem.x.shape[2:]
     scale = parameters.grid / max(h, w)
     rows, columns = max(1, round(h * scale)), max(1, round(w * scale))
-    alpha = torch.full((1, channels, rows, columns), 0.5)
-    gained = torch.zeros(channels)
+    alpha = torch.full((1, channels, rows, columns), 0.5, device=problem.x.device)
+    gained = torch.zeros(channels, device=problem.x.device)
     for step in range(parameters.steps):
         pixels = torch.cat([alpha, 1 - alpha])
         # Down the score of M(1 - alpha) is up by alpha: the two gradients add.
@@ -85,8 +85,8 @@ def _smooth(problem: Problem, parameters: PcimParameters, channels: int) -> tupl
 
 def _literal(problem: Problem, parameters: PcimParameters, channels: int) -> tuple[Tensor, Tensor]:
     """(channels, h, w) change of alpha, and the (channels,) score gained."""
-    alpha = torch.ones(1, channels, *problem.x.shape[2:])
-    gained = torch.zeros(channels)
+    alpha = torch.ones(1, channels, *problem.x.shape[2:], device=problem.x.device)
+    gained = torch.zeros(channels, device=problem.x.device)
     for step in range(parameters.steps):
         pull = _gradient(problem, alpha)
         moved = (alpha + parameters.step_size * pull / pull.abs().max().clamp_min(1e-12)).clamp_min(0)

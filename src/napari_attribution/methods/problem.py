@@ -24,15 +24,15 @@ class Problem:
     classifier : Classifier
     x : (1, C, h, w) Tensor
         One prepared input.
-    background : (C,) Tensor
-        Per stain, the normalised value that means "nothing there".
+    fill : (1, C, h, w) or (1, C, 1, 1) Tensor
+        What stands in for what is taken away.
     score : Score
     progress : callable
     """
 
     classifier: Classifier
     x: Tensor
-    background: Tensor
+    fill: Tensor
     score: Score
     progress: Progress = field(default=lambda done, total: None)
 
@@ -41,9 +41,8 @@ class Problem:
         return self.score.of(self.classifier.scores(inputs))
 
     def mixed(self, alpha: Tensor) -> Tensor:
-        """The input where alpha is 1, background where it is 0: (N, C or 1, h or 1, w or 1) to (N, C, h, w)."""
-        fill = self.background[None, :, None, None]
-        return fill + alpha * (self.x - fill)
+        """The input where alpha is 1, the fill where it is 0: (N, C or 1, h or 1, w or 1) to (N, C, h, w)."""
+        return self.fill + alpha.to(self.x.device) * (self.x - self.fill)
 
     def gradient(self, inputs: Tensor) -> Tensor:
         """The score's gradient by each input, (N, C, h, w)."""

@@ -1,0 +1,170 @@
+"""PCIM and DCMIX on classifiers whose truth is planted: they read one disc of one stain."""
+
+import networks
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from napari_attribution import Well, explain
+from napari_attribution.classifiers.classifier import Classifier
+from napari_attribution.errors import Cancelled, RequestError
+
+SIZE = 64
+
+
+class Disc(nn.Module):
+    """Reads the mean of one disc of one stain, through a little non-linearity; nothing else matters."""
+
+    def __init__(self, stain: int, row: int, column: int, radius: int) -> None:
+        super().__init__()
+        rows, columns = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
+        disc = ((rows - row) ** 2 + (columns - column) ** 2 <= radius**2).float()
+        weight = torch.zeros(3, SIZE, SIZE)
+        weight[stain] = disc / disc.sum()
+        self.register_buffer("weight", weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = torch.tanh((x * self.weight).sum(dim=(1, 2, 3)))
+        return torch.stack([-seen, seen, torch.zeros_like(seen)], dim=1)
+
+
+def classifier_of(network: nn.Module, size: int = SIZE) -> Classifier:
+    return Classifier(torch.jit.script(network.eval()), networks.card(size), torch.device("cpu"))
+
+
+def cells(seed: int = 0) -> Well:
+    """Smooth positive blobs in every stain."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(seed)
+    pixels = np.stack([gaussian_filter(rng.uniform(size=(SIZE, SIZE)), 3) for _ in range(3)])
+    return Well((pixels / pixels.max() * 2).astype(np.float32), networks.STAINS)
+
+
+@pytest.mark.parametrize("stain", [0, 1, 2])
+@pytest.mark.parametrize("place", [(16, 20), (40, 44)])
+def test_pcim_finds_the_disc_and_its_stain(stain, place):
+    classifier = classifier_of(Disc(stain, *place, 6))
+    found = explain(classifier, cells(), "pcim", target="hit", fill="background", per_stain=True)
+    assert found.values.shape == (3, SIZE, SIZE)
+    name = networks.STAINS[stain]
+    assert max(found.channel_importance, key=found.channel_importance.get) == name
+    assert found.channel_importance[name] > 0.99
+    peak = np.unravel_index(found.map.argmax(), found.map.shape)
+    assert np.hypot(peak[0] - place[0], peak[1] - place[1]) <= 6
+    rows, columns = np.indices(found.map.shape)
+    near = np.hypot(rows - place[0], columns - place[1]) <= 10
+    positive = np.maximum(found.map, 0)
+    assert positive[near].sum() > 0.9 * positive.sum()
+
+
+def test_literal_pcim_begins_as_input_times_gradient():
+    classifier = classifier_of(Disc(1, 30, 30, 8))
+    w = cells()
+    found = explain(
+        classifier, w, "pcim", target="hit", form="literal", steps=1, step_size=0.01, per_stain=False, fill="background"
+    )
+    x = torch.from_numpy(w.pixels.copy())[None].requires_grad_(True)
+    (gradient,) = torch.autograd.grad(classifier.scores(x)[0, 1], x)
+    expected = (x * gradient).sum(dim=1)[0].detach().numpy()
+    np.testing.assert_allclose(found.native, 0.01 * expected / np.abs(expected).max(), rtol=1e-4, atol=1e-8)
+
+
+def test_places_that_nothing_pulls_at_read_zero():
+    classifier = classifier_of(Disc(0, 16, 16, 5))
+    found = explain(classifier, cells(), "pcim", target="hit")
+    assert not found.map[40:, 40:].any()
+
+
+@pytest.mark.parametrize("stain", [0, 1, 2])
+def test_dcmix_and_shapley_find_the_stain(stain):
+    found = explain(classifier_of(Disc(stain, 30, 30, 8)), cells(), "dcmix", target="hit", fill="background")
+    name = networks.STAINS[stain]
+    assert found.channel_importance[name] == pytest.approx(1)
+    shapley = found.record["found"]["shapley"]
+    assert int(np.argmax(shapley)) == stain
+    assert np.abs(np.delete(shapley, stain)).max() < 1e-6
+
+
+def test_shapley_is_the_mean_over_all_orders_and_adds_up(tmp_path):
+    """Against the definition: the mean marginal gain over all C! orders."""
+    from itertools import permutations
+
+    network = networks.make("gap")
+    classifier = networks.opened(network, tmp_path)
+    w = Well(np.random.default_rng(1).normal(size=(3, 32, 32)).astype(np.float32), networks.STAINS)
+    found = explain(classifier, w, "dcmix", target="dead", fill="background")
+    x = torch.from_numpy(w.pixels.copy())[None]
+
+    def value(stains):
+        kept = torch.zeros_like(x)
+        for stain in stains:
+            kept[:, stain] = x[:, stain]
+        with torch.no_grad():
+            return float(network(kept)[0, 2])
+
+    expected = np.zeros(3)
+    for order in permutations(range(3)):
+        for position, stain in enumerate(order):
+            expected[stain] += (value(order[: position + 1]) - value(order[:position])) / 6
+    np.testing.assert_allclose(found.record["found"]["shapley"], expected, atol=1e-5)
+    assert sum(expected) == pytest.approx(value((0, 1, 2)) - value(()), abs=1e-6)
+
+
+def test_many_stains_are_sampled_with_a_spread():
+    stains = [f"stain {index}" for index in range(10)]
+
+    class Tenth(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen = x[:, 9].mean(dim=(1, 2))
+            return torch.stack([-seen, seen, torch.zeros_like(seen)], dim=1)
+
+    classifier = Classifier(
+        torch.jit.script(Tenth()),
+        networks.card(16, stains=stains, mean=[0.0] * 10, std=[1.0] * 10, background=[0.0] * 10),
+        torch.device("cpu"),
+    )
+    w = Well(
+        np.ones((10, 16, 16), np.float32) + np.random.default_rng(0).uniform(size=(10, 16, 16)).astype(np.float32),
+        stains,
+    )
+    found = explain(classifier, w, "dcmix", target="hit")
+    assert max(found.channel_importance, key=found.channel_importance.get) == "stain 9"
+    assert len(found.record["found"]["shapley_standard_error"]) == 10
+
+
+@pytest.mark.parametrize("method", ["pcim", "dcmix"])
+def test_cancel_stops_at_the_first_step(method):
+    steps = []
+
+    def progress(done, total):
+        steps.append((done, total))
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        explain(classifier_of(Disc(0, 30, 30, 8)), cells(), method, progress=progress)
+    assert len(steps) == 1
+
+
+def test_a_network_without_gradients_says_so():
+    class Rounding(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen = x.mean(dim=(1, 2, 3)).detach()
+            return torch.stack([-seen, seen, seen * 0], dim=1)
+
+    classifier = classifier_of(Rounding())
+    assert not classifier.gradients
+    with pytest.raises(RequestError, match="no gradients"):
+        explain(classifier, cells(), "pcim")
+
+
+def test_a_constant_classifier_gives_a_zero_map_and_says_so():
+    class Constant(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([x.mean(dim=(1, 2, 3))[:, None] * 0 + value for value in (0.0, 1.0, 0.5)], dim=1)
+
+    found = explain(classifier_of(Constant()), cells(), "pcim")
+    assert not found.map.any()
+    assert any("map is zero" in warning for warning in found.warnings)
+    assert all(value == 0 for value in found.channel_importance.values())
