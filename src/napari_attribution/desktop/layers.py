@@ -18,6 +18,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 from napari.utils.colormaps import Colormap
 from napari.utils.theme import get_theme
+from napari.utils.transforms import Affine
+from pint import get_application_registry
 
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import METHODS
@@ -50,10 +52,9 @@ def _diverging() -> Colormap:
     against, weak_against = (0.10, 0.86, 0.38), (0.35, 0.80, 0.50)
     weak_for, speaks_for = (0.66, 0.45, 0.95), (0.76, 0.36, 1.00)
     return Colormap(
-        [(*against, 0.95), (*weak_against, 0.55), (0.6, 0.65, 0.7, 0.0), (*weak_for, 0.55), (*speaks_for, 0.95)],
-        controls=[0.0, 0.3, 0.5, 0.7, 1.0],
+        [(*against, 1.0), (*weak_against, 0.5), (0.6, 0.65, 0.7, 0.0), (*weak_for, 0.5), (*speaks_for, 1.0)],
+        controls=[0.0, 0.25, 0.5, 0.75, 1.0],
         name="evidence",
-        display_name="evidence (green against, purple for)",
     )
 
 
@@ -94,6 +95,9 @@ def well_layer_tuples(well: Well) -> list[tuple[np.ndarray, dict[str, Any], str]
     """The layers of a well as napari's readers and samples return them: one additive image a stain."""
     group = uuid4().hex
     size = well.pixel_size
+    if size:
+        # The first unit takes napari's library for units 0.3 s: in the worker that made these layers, not in the window.
+        get_application_registry().parse_units("um")
     tuples = []
     for index, (stain, color) in enumerate(zip(well.stains, stain_colors(well.stains), strict=True)):
         plane = well.pixels[index]
@@ -153,7 +157,10 @@ def show_attribution(
     list of Layer
         The map, the maps by stain, the bars.
     """
-    return [step() for step in attribution_steps(viewer, attribution, references, per_stain)]
+    for step in attribution_steps(viewer, attribution, references, per_stain):
+        step()
+    roles = ["map", *(f"map of {stain}" for stain in attribution.stains), "importance"]
+    return [layer for role in roles if (layer := _find(viewer, role)) is not None]
 
 
 def attribution_steps(
@@ -194,7 +201,22 @@ def attribution_steps(
         )
     )
     steps.append(lambda: _show_bars(viewer, attribution, references, placement))
+    if any(_find(viewer, role) is None for role in wanted):
+        steps.append(lambda: _arrange(viewer))
     return steps
+
+
+def _arrange(viewer: ViewerModel) -> Layer:
+    """New layers: the bars on top, under them the map, then the maps by stain; the map chosen, all of it in view."""
+    top, bars = _find(viewer, "map"), _find(viewer, "importance")
+    assert top is not None
+    assert bars is not None
+    for layer in (top, bars):
+        viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+    if not viewer_shows(viewer, bars):
+        viewer.fit_to_view()
+    viewer.layers.selection.active = top
+    return top
 
 
 def robust_limit(maps: Iterable[np.ndarray], percentile: float = 99.5) -> float:
@@ -237,12 +259,22 @@ class Placement:
     def put(self, layer: Layer) -> None:
         """Move an existing layer here."""
         for key, value in self.keywords.items():
-            setattr(layer, key, value)
+            # Each of these makes napari draw anew, so those that are right already are left alone.
+            if not _same(getattr(layer, key), value):
+                setattr(layer, key, value)
 
     @property
     def scale(self) -> tuple[float, float]:
         """Height and width of a pixel."""
         return self.keywords["scale"]
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Affine):
+        a, b = a.affine_matrix, Affine(affine_matrix=b).affine_matrix if isinstance(b, np.ndarray) else b.affine_matrix
+    if isinstance(a, tuple) and a and not isinstance(a[0], float | int | np.number):
+        return tuple(map(str, a)) == tuple(map(str, b))
+    return np.shape(a) == np.shape(b) and bool(np.allclose(a, b))
 
 
 def _find(viewer: ViewerModel, role: str) -> Layer | None:
@@ -329,24 +361,35 @@ PITCH = 1.0
 """Height of a row of the bars, in the bars' own coordinates; a row is its label and, under it, its bar."""
 
 BAR_TOP, BAR_BOTTOM = 0.56, 0.90
-LENGTH = 5.0
+LENGTH = 4.0
 """Length of a bar of 100 %."""
+
+LINE = 0.04
+"""Thickness of the line that continues a bar to 100 %."""
 
 LEAST_PITCH_PX = 34.0
 """Below this height of a row on the screen neighbouring labels would touch; the bars are then drawn larger."""
 
 
-def bar_rectangles(importances: Sequence[float]) -> list[np.ndarray]:
-    """One (4, 2) rectangle a stain, longest first on top as given; against-the-class bars run left from zero."""
-    rectangles = []
+def bar_shapes(importances: Sequence[float]) -> list[np.ndarray]:
+    """One polygon a stain: the bar, left of zero where it speaks against, and under it a thin line to 100 %.
+
+    The line says what the bar is a share of, and gives every polygon the room that its label needs.
+    """
+    polygons = []
     for row, importance in enumerate(importances):
         value = float(importance) if math.isfinite(importance) else 0.0
-        # A bar of no length has no corners to hang a label on.
+        # A bar of no length would be a polygon without an inside.
         end = LENGTH * (value if abs(value) >= 0.004 else 0.004)
         left, right = min(0.0, end), max(0.0, end)
         top, bottom = row * PITCH + BAR_TOP, row * PITCH + BAR_BOTTOM
-        rectangles.append(np.array([[top, left], [top, right], [bottom, right], [bottom, left]]))
-    return rectangles
+        line = bottom - LINE
+        if right < LENGTH:
+            corners = [(top, left), (top, right), (line, right), (line, LENGTH), (bottom, LENGTH), (bottom, left)]
+        else:
+            corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
+        polygons.append(np.array(corners))
+    return polygons
 
 
 def _show_bars(
@@ -363,19 +406,18 @@ def _show_bars(
             "label": [bar_label(stain, importance[stain], value) for stain, value in zip(stains, spread, strict=True)],
         }
     )
-    rectangles = bar_rectangles(features["importance"].tolist())
+    polygons = bar_shapes(features["importance"].tolist())
     colors = bar_colors(stains, references)
     layer = _find(viewer, "importance")
-    new = layer is None
-    if new:
+    if layer is None:
         layer = viewer.add_shapes(
-            rectangles,
-            shape_type="rectangle",
+            polygons,
+            shape_type="polygon",
             name=_BARS,
             features=features,
             face_color=colors,
             edge_color="#80808080",
-            edge_width=0.02,
+            edge_width=0.0,
             text={"string": "{label}", "anchor": "upper_left", "translation": [-0.06, 0], "size": 12},
             opacity=1.0,
             blending="translucent_no_depth",
@@ -386,11 +428,11 @@ def _show_bars(
     else:
         # napari draws texts as soon as the data change: they must have their features by then.
         layer.text.visible = False
-        layer.data = rectangles
+        layer.data = [(polygon, "polygon") for polygon in polygons]
         layer.features = features
         layer.face_color = colors
         layer.edge_color = "#80808080"
-        layer.edge_width = [0.02] * len(rectangles)
+        layer.edge_width = [0.0] * len(polygons)
         layer.units, layer.axis_labels = placement.keywords["units"], placement.keywords["axis_labels"]
         layer.text.visible = True
         layer.text.refresh(layer.features)
@@ -401,10 +443,6 @@ def _show_bars(
         "meaning": attribution.importance_meaning,
     }
     LegibleBars.keep(viewer, layer).place(references, placement, len(stains))
-    if new:
-        if not viewer_shows(viewer, layer):
-            viewer.fit_to_view()
-        viewer.layers.selection.active = _find(viewer, "map")
     return layer
 
 
@@ -452,7 +490,7 @@ class LegibleBars:
             height, width = box[1] - box[0]
         self._pitch = height / max(rows, 7)
         self._anchor = corner + np.array([0.0, width])
-        self._left = min(0.0, float(min(rectangle[:, 1].min() for rectangle in bar_rectangles(self._importances))))
+        self._left = min(0.0, float(min(polygon[:, 1].min() for polygon in bar_shapes(self._importances))))
         self._ink()
         self.update()
 
@@ -464,7 +502,7 @@ class LegibleBars:
         """Fit the size of the rows and of the labels to the zoom."""
         zoom = max(float(self.viewer.scene.camera.zoom), 1e-9)
         pitch = max(self._pitch, LEAST_PITCH_PX / zoom)
-        size = float(np.clip(0.24 * pitch * zoom, 9.0, 14.0))
+        size = float(np.clip(0.2 * pitch * zoom, 9.0, 13.0))
         gap = max(0.5 * self._pitch, 14.0 / zoom)
         if not np.allclose(self.layer.scale, pitch):
             self.layer.scale = (pitch, pitch)

@@ -1,22 +1,45 @@
 """Import torch in a worker without freezing the window, and say what to do where it cannot be imported.
 
 A plain `import torch` loads its shared libraries while it holds Python's lock, and the window waits (0.47 s were
-measured). Loading the libraries by a foreign call first, which gives the lock away, leaves only short pauses.
+measured). Loading the libraries by a foreign call first, which gives the lock away, leaves the pauses of the garbage
+collector, which walks over all that an import brings (0.1 s and more); so it waits until the import is over.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib.util
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_attribution.errors import DeviceError
 
 _LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
-_lock = threading.Lock()
+_lock = threading.RLock()
+
+
+@contextmanager
+def collector_waits() -> Iterator[None]:
+    """Import much without a pause for garbage collection, now or soon after.
+
+    Nothing is left uncollected for good: freezing and unfreezing only tells the collector that what is there now is
+    old, so that it does not walk over all of it at the next occasion.
+    """
+    with _lock:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.freeze()
+            gc.unfreeze()
+            if was_enabled:
+                gc.enable()
 
 
 def import_torch() -> None:
@@ -31,10 +54,9 @@ def import_torch() -> None:
         if "torch" not in sys.modules:
             _preload()
         try:
-            import torch
-        except ImportError as error:
-            raise DeviceError(_advice(error)) from error
-        except OSError as error:
+            with collector_waits():
+                import torch
+        except (ImportError, OSError) as error:
             raise DeviceError(_advice(error)) from error
         # One core stays with the window.
         threads = max(1, (os.cpu_count() or 2) - 1)

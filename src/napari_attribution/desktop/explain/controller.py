@@ -18,7 +18,7 @@ from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Progress
-from napari_attribution.desktop.torch_import import import_torch
+from napari_attribution.desktop.torch_import import collector_waits, import_torch
 from napari_attribution.desktop.wells_from_layers import FrozenWell, OpenWell, find_wells
 from napari_attribution.errors import AttributionError, CardError, ClassifierError, OutputError, WellError
 from napari_attribution.wells.well import Well
@@ -236,10 +236,12 @@ class Controller:
 
         def work(_progress: Progress) -> tuple[Classifier, tuple[Device, ...]]:
             import_torch()
-            from napari_attribution.classifiers.devices import list_devices
-            from napari_attribution.classifiers.loading import load_classifier
+            # The first look into a network brings in more of torch.
+            with collector_waits():
+                from napari_attribution.classifiers.devices import list_devices
+                from napari_attribution.classifiers.loading import load_classifier
 
-            return load_classifier(path, device=device, card=card), list_devices()
+                return load_classifier(path, device=device, card=card), list_devices()
 
         def done(loaded: tuple[Classifier, tuple[Device, ...]]) -> None:
             state.classifier, state.devices = loaded

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from napari.utils.theme import get_theme
 
-_DARK = {"wrong": "#ff8a80", "warn": "#f2c14e", "ok": "#6fcf97", "quiet": "#a3a8b0", "wrong_field": "#7a2730"}
-_LIGHT = {"wrong": "#b3261e", "warn": "#7a5200", "ok": "#1b7a43", "quiet": "#5b5f66", "wrong_field": "#f3b9b5"}
+_DARK = {
+    "wrong": "#ff8a80",
+    "warn": "#f2c14e",
+    "ok": "#6fcf97",
+    "quiet": "#a3a8b0",
+    "wrong_field": "#7a2730",
+    "text": "#f0f1f2",
+}
+_LIGHT = {
+    "wrong": "#b3261e",
+    "warn": "#7a5200",
+    "ok": "#1b7a43",
+    "quiet": "#5b5f66",
+    "wrong_field": "#f3b9b5",
+    "text": "#1e1f22",
+}
 
 
 def is_dark(theme: str) -> bool:
@@ -23,10 +37,10 @@ def style_sheet(theme: str) -> str:
     QLabel[level="ok"] {{ color: {c["ok"]}; }}
     QLabel[level="busy"], QLabel[level="todo"] {{ color: {c["quiet"]}; }}
     QLabel[quiet="true"] {{ color: {c["quiet"]}; }}
-    QLabel#headline[level="todo"], QLabel#headline[level="busy"] {{ color: palette(window-text); }}
+    QLabel#headline[level="todo"], QLabel#headline[level="busy"] {{ color: {c["text"]}; }}
     QLabel#answer_headline {{ font-size: 13pt; font-weight: bold; }}
     QComboBox[wrong="true"] {{ background-color: {c["wrong_field"]}; }}
     QToolButton[heading="true"] {{ background: transparent; border: none; padding: 2px 0px; font-weight: bold; }}
     QPushButton#explain {{ font-weight: bold; padding: 6px; }}
-    QFrame#rule {{ background-color: {c["quiet"]}; max-height: 1px; min-height: 1px; }}
+    QFrame#rule {{ background-color: {c["quiet"]}; max-height: 1px; min-height: 1px; padding: 0px; border: none; }}
     """

@@ -100,7 +100,7 @@ class ExplainWell(QWidget):
         rows.addLayout(cells)
         rows.addWidget(self.findings)
         rows.addWidget(self.accept)
-        self.check_section = Section("check", "First look", check, "Do this classifier and this well fit?")
+        self.check_section = Section("check", "Preflight", check, "Do this classifier and this well fit?")
 
         self.target = _combo("target", "The class to explain")
         self.against = _combo("against", "Explain the preference over this class, instead of the class by itself")
