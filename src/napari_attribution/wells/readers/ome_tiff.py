@@ -24,11 +24,12 @@ _NOT_A_FIELD = ("label", "label image", "macro", "macro image", "thumbnail", "ov
 def read(tif: tifffile.TiffFile, path: Path, project: str | None, wanted: int | None) -> Well:
     """The one field of an OME-TIFF, see `read_well`."""
     root = _without_namespaces(ElementTree.fromstring(tif.ome_metadata or ""))
-    if root.find("BinaryOnly") is not None and root.find("Image") is None:
-        companion = (root.find("BinaryOnly") or ElementTree.Element("")).get("MetadataFile", "its companion file")
+    elsewhere = root.find("BinaryOnly")
+    if elsewhere is not None and root.find("Image") is None:
         raise WellError(
-            f"{path.name} does not describe itself: its stains and planes are listed in {companion}. "
-            "Save the field as one OME-TIFF, or give the first file of the data set."
+            f"{path.name} does not describe itself: its stains and planes are listed in "
+            f"{elsewhere.get('MetadataFile', 'another file')}. Save the field as one OME-TIFF, or give the first file "
+            "of the data set."
         )
     series = _field(tif, path)
     refuse_colours(series, path)

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ def opened(path: Path) -> Iterator[tifffile.TiffFile]:
         raise WellError(f"{path.name} does not fit into memory. Save one field of it as a file of its own.") from None
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
-        if "imagecodecs" in reason or "codec" in reason.lower():
+        if any(word in reason.lower() for word in ("codec", "compression")):
             raise WellError(
                 f"{path.name} is compressed in a way that cannot be undone here ({reason:.120}). "
                 "Install the package imagecodecs with all its codecs, or save the image without compression."
@@ -67,12 +67,20 @@ def pixels_of(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Pat
         Where a page is missing, or lies in part beyond the end of its file.
     """
     _complete(tif, series, path)
-    pixels = np.asarray(series.asarray())
+    pages = list(tif.pages) if series.kind in ("imagej", "shaped") else []
+    if len(pages) > 1 and len(pages) * math.prod(series.keyframe.shape) == math.prod(series.shape):
+        # tifffile takes such planes to lie behind one another, but a program that rewrote ImageJ's file may have left
+        # gaps; each page says for itself where it lies.
+        for page in pages:
+            _page_complete(page, path)
+        pixels = np.stack([page.asarray() for page in pages]).reshape(series.shape)
+    else:
+        pixels = np.asarray(series.asarray())
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
 def _look(path: Path) -> None:
-    """Refuse what is plainly no TIFF, by its first bytes, and one that ends before its list of pages does."""
+    """Refuse what is plainly no TIFF by its first bytes, and one whose directories do not end before the file does."""
     size = path.stat().st_size
     if size == 0:
         raise WellError(f"{path.name} is empty (0 bytes). Copy it again from where it was acquired.")
@@ -90,23 +98,57 @@ def _look(path: Path) -> None:
                     else ". Wells are read from TIFF and OME-TIFF files."
                 )
             )
-        big = version == 43
-        if len(start) < (16 if big else 8):
+        layout = _BIG if version == 43 else _CLASSIC
+        if len(start) < layout.first + struct.calcsize(layout.offset):
             raise _cut_short(path, f"it has {size} bytes")
-        offset = struct.unpack(order + ("Q" if big else "I"), start[8:16] if big else start[4:8])[0]
+        (offset,) = struct.unpack_from(order + layout.offset, start, layout.first)
         seen: set[int] = set()
         while offset and offset not in seen:
             seen.add(offset)
-            file.seek(offset)
-            count_format, entry, next_format = ("Q", 20, "Q") if big else ("H", 12, "I")
-            head = file.read(struct.calcsize(count_format))
-            if len(head) < struct.calcsize(count_format):
-                raise _cut_short(path, f"its page {len(seen)} is listed at byte {offset:,} of {size:,}")
-            file.seek(entry * struct.unpack(order + count_format, head)[0], 1)
-            tail = file.read(struct.calcsize(next_format))
-            if len(tail) < struct.calcsize(next_format):
-                raise _cut_short(path, f"the description of page {len(seen)} runs past its {size:,} bytes")
-            offset = struct.unpack(order + next_format, tail)[0]
+            following = _next_directory(file, order, layout, offset, size)
+            if following is None:
+                raise _cut_short(path, f"the description of its page {len(seen)} runs past its {size:,} bytes")
+            offset = following
+
+
+class _Layout(NamedTuple):
+    """How a TIFF lays out its directories: struct formats, and where the first one's offset stands."""
+
+    offset: str
+    length: str
+    entry: str
+    first: int
+
+
+_CLASSIC = _Layout("I", "H", "HHII", 4)
+_BIG = _Layout("Q", "Q", "HHQQ", 8)
+_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+# What says how the pixels lie and what they are; private tags of other programs are not worth a refusal.
+_LAST_TAG_THAT_MATTERS = 342
+_IMAGEJ_TAGS = (50838, 50839)
+
+
+def _next_directory(file: BinaryIO, order: str, layout: _Layout, offset: int, size: int) -> int | None:
+    """The offset of the next directory (0 after the last); None where this one, or a value of it, is cut off."""
+    file.seek(offset)
+    head = file.read(struct.calcsize("=" + layout.length))
+    if len(head) < struct.calcsize("=" + layout.length):
+        return None
+    (entries,) = struct.unpack(order + layout.length, head)
+    entry = order + layout.entry
+    length = struct.calcsize(entry) * entries
+    if offset + len(head) + length > size:
+        return None
+    table = file.read(length)
+    tail = file.read(struct.calcsize("=" + layout.offset))
+    if len(tail) < struct.calcsize("=" + layout.offset):
+        return None
+    for tag, kind, count, where in struct.iter_unpack(entry, table):
+        stored = _TYPE_SIZES.get(kind, 0) * count
+        matters = tag <= _LAST_TAG_THAT_MATTERS or tag in _IMAGEJ_TAGS
+        if matters and stored > struct.calcsize("=" + layout.offset) and where + stored > size:
+            return None
+    return int(struct.unpack(order + layout.offset, tail)[0])
 
 
 def _complete(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Path) -> None:
@@ -123,19 +165,21 @@ def _complete(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, path: Pat
             f"{path.name} lacks {missing} of {len(series.pages)} planes: it was cut short, or is one of several files "
             "that belong together. Put all files of the data set into one folder, under their first names."
         )
-    for number, page in enumerate(pages, start=1):
-        if page.is_contiguous:
-            _inside(page.dataoffsets[0] + page.nbytes, page, path)
-            continue
-        # A piece without an offset or a length was never written; tifffile would read it as zeros.
-        ends = [
-            start + count
-            for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-            if start and count
-        ]
-        if len(ends) < math.prod(page.chunked):
-            raise _cut_short(path, f"page {number} holds {len(ends)} of {math.prod(page.chunked)} pieces")
-        _inside(max(ends), page, path)
+    for page in pages:
+        _page_complete(page, path)
+
+
+def _page_complete(page: tifffile.TiffPage | tifffile.TiffFrame, path: Path) -> None:
+    """Refuse a page of which a piece is missing or cut off."""
+    if page.is_contiguous:
+        _inside(page.dataoffsets[0] + page.nbytes, page, path)
+        return
+    # A piece without an offset or a length was never written; tifffile would read it as zeros.
+    pieces = zip(page.dataoffsets, page.databytecounts, strict=False)
+    ends = [start + count for start, count in pieces if start and count]
+    if len(ends) < math.prod(page.chunked):
+        raise _cut_short(path, f"page {page.index + 1} holds {len(ends)} of {math.prod(page.chunked)} pieces")
+    _inside(max(ends), page, path)
 
 
 def _inside(end: int, page: tifffile.TiffPage | tifffile.TiffFrame, path: Path) -> None:
