@@ -113,12 +113,12 @@ def make(kind: str, seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-def card(size: int = 32, **changes: object) -> ClassifierCard:
+def card(size: int | None = 32, **changes: object) -> ClassifierCard:
     """A card for these networks, for pixels that are normalised already."""
     fields: dict[str, object] = {
         "stains": STAINS,
         "classes": CLASSES,
-        "size": (size, size),
+        "size": None if size is None else (size, size),
         "mode": "resize",
         "mean": [0.0] * 3,
         "std": [1.0] * 3,

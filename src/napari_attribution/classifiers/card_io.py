@@ -183,7 +183,7 @@ def write_card(card: ClassifierCard, weights: Path, path: Path | None = None) ->
         names = {kind: f"{path.name.removesuffix(SUFFIX)}.test-{kind}.npy" for kind in tensors}
         for kind, array in tensors.items():
             np.save(path.with_name(names[kind]), array)
-        description = _description(card, weights, path.parent, names)
+        description = _description(card, weights, path.parent, names, float(np.abs(scores).max()))
         text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True, width=110)
         path.write_text(text, "utf-8")
     except OSError as error:
@@ -193,7 +193,9 @@ def write_card(card: ClassifierCard, weights: Path, path: Path | None = None) ->
     return path
 
 
-def _description(card: ClassifierCard, weights: Path, folder: Path, tensors: Mapping[str, str]) -> dict[str, Any]:
+def _description(
+    card: ClassifierCard, weights: Path, folder: Path, tensors: Mapping[str, str], largest: float
+) -> dict[str, Any]:
     """The card as a description that bioimageio.spec has validated, as plain data."""
     import torch
     from bioimageio.spec import ValidationContext
@@ -214,7 +216,11 @@ def _description(card: ClassifierCard, weights: Path, folder: Path, tensors: Map
         "authors": [{"name": "unknown"}],
         "license": "CC0-1.0",
         "tags": ["napari-attribution", "classification"],
-        "config": {_OURS: {key: value for key, value in ours.items() if value is not None}},
+        "config": {
+            # Small scores need a small tolerance: the specification wants at most 1 % of the largest.
+            "bioimageio": {"reproducibility_tolerance": [{"absolute_tolerance": min(1e-3, 1e-3 * largest)}]},
+            _OURS: {key: value for key, value in ours.items() if value is not None},
+        },
         "inputs": [
             {
                 "id": "well",

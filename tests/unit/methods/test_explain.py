@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from napari_attribution import Well, explain
+from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.errors import ClassifierError, RequestError, StainError, WellError
 
 
@@ -66,10 +67,16 @@ def test_an_empty_stain_is_refused_unless_accepted(classifier, well):
     assert any("ER" in warning for warning in explain(classifier, empty, accept_flaws=True).warnings)
 
 
-def test_scores_that_are_not_numbers(classifier, well):
-    huge = Well((well.pixels * 3e37).astype(np.float32), networks.STAINS)
+def test_scores_that_are_not_numbers(well):
+    class Root(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen = torch.sqrt(10 - x.amax(dim=(1, 2, 3)))
+            return torch.stack([-seen, seen, seen * 0], dim=1)
+
+    classifier = Classifier(torch.jit.script(Root()), networks.card(), torch.device("cpu"))
+    bright = Well(well.pixels + 20, networks.STAINS)
     with pytest.raises(ClassifierError, match="not numbers"):
-        explain(classifier, huge, target="hit")
+        explain(classifier, bright, "pcim", target="hit")
 
 
 def test_contrast_is_the_difference_of_two_logits(classifier, well):
