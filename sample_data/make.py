@@ -1,0 +1,190 @@
+"""Make the sample data: four wells with known truth, and a classifier that tells their phenotypes apart.
+
+    python sample_data/make.py                 # everything; some eight minutes on two cores
+    python sample_data/make.py --fields-only   # the wells alone; seconds
+    python sample_data/make.py --card-only     # the card of the classifier that is there
+
+The wells come out the same to the last bit; the classifier comes out the same on the same machine with the same torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+import numpy as np
+import tifffile
+import torch
+from fields import Field, make_field
+from network import SIZE, Examples, draw, joined, normalised, statistics, tempered, train
+from shapes import PIXEL_SIZE
+from stains import CLASSES, STAINS
+
+HERE = Path(__file__).parent
+WELLS = {"B02": "control", "B03": "mito fragmented", "B04": "actin fibres", "B05": "rna granules"}
+"""The class of each well, by its position on the plate."""
+WELL_SEEDS = {"B02": 11, "B03": 12, "B04": 13, "B05": 14}
+TRAINING_SEEDS = range(10_000, 10_180)
+"""One field of each class is drawn from each of these."""
+FRESH_SEEDS = range(20_000, 20_240)
+"""One field of one class is drawn from each of these; the classifier is judged on them."""
+TRAINING_SHARE = (0.1, 0.7)
+"""Between which shares of the cells are affected in training; in the wells it is the default of `make_field`."""
+TEMPERATURE = 1.5
+"""What the trained logits are divided by: the network is surer of the wells than of the harder training fields."""
+
+DESCRIPTION = (
+    "Tells three phenotypes and the control apart in made-up Cell Painting fields of five stains. Each phenotype changes "
+    "one stain (mito fragmented: Mito, actin fibres: AGP, rna granules: RNA) in some of the cells. Trained on made-up "
+    "fields alone, for trying out napari-attribution: it means nothing for real cells."
+)
+
+
+def stem(position: str) -> str:
+    """The name of a well's files without their suffixes."""
+    return f"{position}_{WELLS[position].replace(' ', '-')}"
+
+
+def write_field(field: Field, folder: Path, name: str) -> dict[str, str]:
+    """Write a field as OME-TIFF and, beside it, the labels of all its cells and of the affected ones.
+
+    Returns
+    -------
+    dict
+        The names of the files: `pixels`, `cells` and `truth`.
+    """
+    files = {"pixels": f"{name}.ome.tiff", "cells": f"{name}.cells.tiff", "truth": f"{name}.truth.tiff"}
+    metadata = {
+        "UUID": f"urn:uuid:{uuid5(NAMESPACE_URL, name)}",  # else it is new each time, and the files differ by it
+        "axes": "CYX",
+        "Name": name,
+        "Channel": {"Name": list(STAINS)},
+        "PhysicalSizeX": PIXEL_SIZE,
+        "PhysicalSizeXUnit": "µm",
+        "PhysicalSizeY": PIXEL_SIZE,
+        "PhysicalSizeYUnit": "µm",
+        "SignificantBits": 16,
+    }
+    options = {"photometric": "minisblack", "compression": "zlib", "compressionargs": {"level": 9}}
+    tifffile.imwrite(folder / files["pixels"], field.pixels, ome=True, metadata=metadata, **options)
+    for what, labels in (("cells", field.cells), ("truth", field.affected)):
+        tifffile.imwrite(folder / files[what], labels, metadata=None, software=False, **options)
+    return files
+
+
+def make_wells(folder: Path) -> dict[str, dict[str, object]]:
+    """Write the wells into a folder.
+
+    Returns
+    -------
+    dict
+        The truth about each well, by the name of its OME-TIFF.
+    """
+    folder.mkdir(exist_ok=True)
+    truth: dict[str, dict[str, object]] = {}
+    for position, phenotype in WELLS.items():
+        field = make_field(phenotype, WELL_SEEDS[position])
+        files = write_field(field, folder, stem(position))
+        truth[files["pixels"]] = {
+            "position": position,
+            "class": phenotype,
+            "stain": field.stain,
+            "seed": field.seed,
+            "cells": int(len(np.unique(field.cells)) - 1),
+            "affected": int(len(np.unique(field.affected)) - 1),
+            "files": files,
+        }
+    return truth
+
+
+def _drawn(job: tuple[int, tuple[float, float] | None, Sequence[str]]) -> dict[str, np.ndarray]:
+    torch.set_num_threads(1)
+    seed, affected, classes = job
+    return draw(seed, *([affected] if affected else []), classes=classes).arrays()
+
+
+def draw_all(jobs: Iterable[tuple[int, tuple[float, float] | None, Sequence[str]]]) -> Examples:
+    """Examples for (seed, share of affected cells or None, classes), drawn two at a time, in their order."""
+    with ProcessPoolExecutor(2) as pool:
+        return joined([Examples.of_arrays(arrays) for arrays in pool.map(_drawn, jobs)])
+
+
+def make_classifier(path: Path) -> dict[str, object]:
+    """Train the classifier, judge it on fresh fields, and save it as TorchScript.
+
+    Returns
+    -------
+    dict
+        Mean, standard deviation and background per stain, in detector units; how the classifier was trained, and how
+        often it is right.
+    """
+    torch.set_num_threads(2)
+    start = time.perf_counter()
+    examples = draw_all((seed, TRAINING_SHARE, CLASSES) for seed in TRAINING_SEEDS)
+    card = statistics(examples)
+    drawn = time.perf_counter()
+    model = tempered(train(examples, card), TEMPERATURE)
+    trained = time.perf_counter()
+    torch.jit.script(model).save(str(path))
+
+    fresh = draw_all((seed, None, [CLASSES[seed % len(CLASSES)]]) for seed in FRESH_SEEDS)
+    with torch.inference_mode():
+        logits = torch.cat([torch.jit.load(str(path))(normalised(x, card)) for x in fresh.x.split(16)])
+    right = logits.argmax(1) == fresh.classes
+    report: dict[str, object] = {
+        "training fields": len(examples.classes),
+        "fresh fields": len(fresh.classes),
+        "right": int(right.sum()),
+        "right per class": {name: int(right[fresh.classes == i].sum()) for i, name in enumerate(CLASSES)},
+        "median probability of the right class": round(
+            float(logits.softmax(1).gather(1, fresh.classes[:, None]).median()), 3
+        ),
+    }
+    print(f"drawn in {drawn - start:.0f} s, trained in {trained - drawn:.0f} s; {json.dumps(report)}")
+    return card | report
+
+
+def make_card(numbers: dict[str, list[float]], weights: Path) -> None:
+    """Write the card of the classifier beside its weights."""
+    from napari_attribution.classifiers.card import ClassifierCard
+    from napari_attribution.classifiers.card_io import write_card
+
+    card = ClassifierCard(
+        stains=STAINS,
+        classes=CLASSES,
+        size=SIZE,
+        mode="resize",
+        **numbers,
+        pixel_size=PIXEL_SIZE,
+        name="sample phenotypes",
+        description=DESCRIPTION,
+    )
+    write_card(card, weights=weights, path=weights.with_suffix(".bioimageio.yaml"))
+
+
+def main() -> None:
+    """Make what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--fields-only", action="store_true", help="make the wells and leave the classifier as it is")
+    only.add_argument("--card-only", action="store_true", help="write the card of the classifier that is there")
+    options = parser.parse_args()
+
+    path, weights = HERE / "truth.json", HERE / "phenotypes.pt"
+    truth = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if not options.card_only:
+        truth |= {"stains": list(STAINS), "classes": list(CLASSES), "wells": make_wells(HERE / "wells")}
+    if not (options.fields_only or options.card_only):
+        truth["classifier"] = make_classifier(weights)
+    path.write_text(json.dumps(truth, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    if not options.fields_only:
+        make_card({name: truth["classifier"][name] for name in ("mean", "std", "background")}, weights)
+
+
+if __name__ == "__main__":
+    main()

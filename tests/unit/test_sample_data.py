@@ -1,0 +1,163 @@
+"""The sample data are what their maker makes, and their truth is true."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import tifffile
+
+SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
+sys.path.insert(0, str(SAMPLE_DATA))
+
+from fields import Scene, make_field  # noqa: E402
+from stains import CLASSES, STAIN_OF, STAINS  # noqa: E402
+
+TRUTH = json.loads((SAMPLE_DATA / "truth.json").read_text("utf-8"))
+WELLS = [pytest.param(name, well, id=well["class"]) for name, well in TRUTH["wells"].items()]
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    """Cells of which a field of each class is taken."""
+    return Scene(seed=77)
+
+
+def read(name: str) -> np.ndarray:
+    return tifffile.imread(SAMPLE_DATA / "wells" / name)
+
+
+def test_there_is_a_well_of_each_class() -> None:
+    assert [well["class"] for well in TRUTH["wells"].values()] == TRUTH["classes"] == list(CLASSES)
+    assert TRUTH["stains"] == list(STAINS)
+
+
+@pytest.mark.parametrize(("name", "well"), WELLS)
+def test_a_committed_well_is_what_is_made_to_the_last_bit(name: str, well: dict) -> None:
+    field = make_field(well["class"], well["seed"])
+    np.testing.assert_array_equal(read(name), field.pixels)
+    np.testing.assert_array_equal(read(well["files"]["cells"]), field.cells)
+    np.testing.assert_array_equal(read(well["files"]["truth"]), field.affected)
+    assert well["stain"] == field.stain
+
+
+@pytest.mark.parametrize(("name", "well"), WELLS)
+def test_the_truth_counts_cells_and_lies_within_them(name: str, well: dict) -> None:
+    cells, affected = read(well["files"]["cells"]), read(well["files"]["truth"])
+    assert set(np.unique(affected)) <= set(np.unique(cells))
+    np.testing.assert_array_equal(affected[affected > 0], cells[affected > 0])
+    for label in np.unique(affected[affected > 0]):  # a cell is affected whole or not at all
+        assert (affected == label).sum() == (cells == label).sum()
+    assert (well["cells"], well["affected"]) == (len(np.unique(cells)) - 1, len(np.unique(affected)) - 1)
+    if well["class"] == "control":
+        assert well["affected"] == 0
+    else:
+        assert 0.3 <= well["affected"] / well["cells"] <= 0.65
+
+
+@pytest.mark.parametrize(("name", "well"), WELLS)
+def test_a_well_is_an_ome_tiff_with_stains_and_pixel_size(name: str, well: dict) -> None:
+    with tifffile.TiffFile(SAMPLE_DATA / "wells" / name) as tiff:
+        assert tiff.is_ome
+        assert (tiff.series[0].axes, tiff.series[0].shape, tiff.series[0].dtype) == ("CYX", (5, 512, 512), np.uint16)
+        pixels = ElementTree.fromstring(tiff.ome_metadata).find(".//{*}Pixels")
+    assert [channel.get("Name") for channel in pixels.iterfind("{*}Channel")] == list(STAINS)
+    for axis in "XY":
+        assert (float(pixels.get(f"PhysicalSize{axis}")), pixels.get(f"PhysicalSize{axis}Unit")) == (0.65, "µm")
+
+
+@pytest.mark.parametrize(("name", "well"), WELLS)
+def test_detector_units_are_those_of_a_camera(name: str, well: dict) -> None:
+    pixels = read(name)
+    assert pixels.min() > 90, "the camera's offset"
+    assert pixels.max() < 4095, "nothing is saturated, not even in 12 bits"
+    assert all(np.percentile(stain, 99.5) > 400 for stain in pixels), "the stains are plainly there"
+
+
+def test_a_phenotype_changes_one_stain_and_there_affected_cells_alone(scene: Scene) -> None:
+    control = scene.field("control").pixels.astype(int)
+    for phenotype, changed in STAIN_OF.items():
+        field = scene.field(phenotype)
+        assert field.stain == changed
+        np.testing.assert_array_equal(field.cells, scene.layout.cells)
+        difference = np.abs(field.pixels.astype(int) - control)
+        for stain, of_stain in zip(STAINS, difference, strict=True):
+            if stain != changed:
+                assert not of_stain.any()
+            else:
+                inside = of_stain[field.affected > 0].mean()
+                assert inside > 12 * of_stain[field.affected == 0].mean(), "but for light that spills over"
+
+
+@pytest.mark.parametrize("phenotype", list(STAIN_OF))
+def test_a_phenotype_leaves_the_brightness_as_it_is(scene: Scene, phenotype: str) -> None:
+    stain = STAINS.index(STAIN_OF[phenotype])
+    field = scene.field(phenotype)
+    before, after = (image[stain].astype(float) for image in (scene.field("control").pixels, field.pixels))
+    assert after.mean() == pytest.approx(before.mean(), rel=0.002)
+    for label in np.unique(field.affected)[1:]:
+        cell = field.cells == label
+        assert after[cell].mean() == pytest.approx(before[cell].mean(), rel=0.12), "light spills over the rims"
+
+
+def test_a_seed_gives_the_same_field_and_another_seed_another() -> None:
+    first, again, other = (make_field("actin fibres", seed).pixels for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_there_is_no_field_of_an_unknown_phenotype() -> None:
+    with pytest.raises(ValueError, match="'mito fragmented'"):
+        make_field("apoptosis", 0)
+
+
+def test_the_sample_data_are_small() -> None:
+    files = [path for path in SAMPLE_DATA.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert sum(path.stat().st_size for path in files) < 12e6
+    assert (SAMPLE_DATA / "phenotypes.pt").stat().st_size < 1.5e6
+
+
+@pytest.mark.slow
+class TestClassifier:
+    """The classifier that comes with the wells."""
+
+    @pytest.fixture(scope="class")
+    def scores(self):
+        """A function from pixels, (N, 5, 512, 512), to logits, as the card says."""
+        torch = pytest.importorskip("torch")
+        from network import normalised, resized
+
+        model = torch.jit.load(str(SAMPLE_DATA / "phenotypes.pt"), map_location="cpu")
+        return lambda pixels: model(normalised(resized(pixels), TRUTH["classifier"])).detach()
+
+    def test_it_is_right_on_fresh_fields(self, scores) -> None:
+        pixels = [make_field(CLASSES[seed % 4], 300_000 + seed).pixels for seed in range(24)]
+        right = scores(np.stack(pixels)).argmax(1).numpy() == np.arange(24) % 4
+        assert right.mean() >= 0.95
+
+    @pytest.mark.parametrize(("name", "well"), WELLS)
+    def test_it_is_sure_of_the_wells_but_not_absurdly(self, scores, name: str, well: dict) -> None:
+        probability = scores(read(name)[None]).softmax(1)[0, CLASSES.index(well["class"])]
+        assert 0.8 < probability < 0.995
+
+    @pytest.mark.parametrize(("name", "well"), WELLS[1:])
+    def test_it_decides_by_the_changed_stain_and_the_affected_cells(self, scores, name: str, well: dict) -> None:
+        pixels, affected, cells = read(name), read(well["files"]["truth"]), read(well["files"]["cells"])
+        called, background = CLASSES.index(well["class"]), TRUTH["classifier"]["background"]
+        variants = [pixels]
+        for stain in range(len(STAINS)):
+            variants.append(pixels.copy())
+            variants[-1][stain] = background[stain]
+        for hidden in (affected > 0, (cells > 0) & (affected == 0)):
+            variants.append(np.where(hidden, np.array(background, np.uint16)[:, None, None], pixels))
+        logits = scores(np.stack(variants))
+        drops = (logits[0] - logits)[1:, called]
+        changed = STAINS.index(well["stain"])
+        assert logits.argmax(1)[1 + changed] != called
+        assert drops[changed] > 2 * max(drop for stain, drop in enumerate(drops[:5]) if stain != changed)
+        assert logits.argmax(1)[6] != called
+        assert drops[5] > 3 * drops[6]
