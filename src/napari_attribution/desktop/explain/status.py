@@ -66,6 +66,9 @@ def status(state: State) -> Status:
     ready = level == "ok" and not state.explaining
     if state.explaining:
         headline, level = "", "busy"
+    elif level == "ok" and state.open_error:
+        # The well that is open stays; the one that could not be opened is named.
+        headline, level = state.open_error, "wrong"
     elif state.run_error is not None and level == "ok":
         headline, level = state.run_error.sentence, "wrong"
     sample = state.well is None and state.path is None and not state.opening
@@ -82,7 +85,7 @@ def _well(state: State) -> Section:
     if state.well.problem:
         return Section("wrong", "not a well", state.well.problem)
     count = len(state.well.stains)
-    return Section("ok", f"{count} stain{'s' if count != 1 else ''}", state.open_error)
+    return Section("ok", f"{count} stain{'s' if count != 1 else ''}")
 
 
 def _classifier(state: State) -> Section:
