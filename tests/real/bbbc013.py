@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ class SmallNet(nn.Module):
                     nn.BatchNorm2d(b),
                     nn.ReLU(inplace=True),
                 )
-                for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
+                for i, (a, b) in enumerate(pairwise(widths))
             )
         )
         self.head = nn.Linear(widths[-1], len(CLASSES))

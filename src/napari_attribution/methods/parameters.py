@@ -44,11 +44,11 @@ class PcimParameters(Parameters):
     per_stain: bool = Field(
         default=True, description="One mixing weight per location and stain, instead of one shared by the stains"
     )
-    steps: int = Field(default=8, ge=1, le=1000, description="Number of steps in which the mixing weights are trained")
+    steps: int = Field(default=5, ge=1, le=1000, description="Number of steps in which the mixing weights are trained")
     grid: int = Field(
         default=32, ge=2, le=512, description="Mixing weights along the longer side of the input (smooth form)"
     )
-    step_size: float = Field(default=0.25, gt=0, le=1, description="Largest change of a mixing weight in one step")
+    step_size: float = Field(default=0.1, gt=0, le=1, description="Largest change of a mixing weight in one step")
 
 
 class DcmixParameters(Parameters):
