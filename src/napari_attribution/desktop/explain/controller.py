@@ -456,7 +456,7 @@ class Controller:
             steps[index]()
             self._post(lambda: take(index + 1))
 
-        take(0)
+        self._post(lambda: take(0))
 
 
 def _read(path: Path) -> Well:
