@@ -84,7 +84,7 @@ def _speaks_of(name: str, word: str) -> bool:
     return word in "".join(letter if letter.isalnum() else " " for letter in name).split()
 
 
-def contrast_limits(plane: np.ndarray, low: float = 0.5, high: float = 99.8) -> tuple[float, float]:
+def contrast_limits(plane: np.ndarray, low: float = 1.0, high: float = 99.95) -> tuple[float, float]:
     """Percentiles of a plane, from at most some 65,000 of its pixels: the viewer must not wait for them."""
     step = max(1, math.isqrt(plane.size // 65_536))
     bottom, top = (float(value) for value in np.percentile(plane[..., ::step, ::step], (low, high)))

@@ -160,6 +160,13 @@ def test_renaming_a_layer_maps_its_stain(controller, viewer, well, weights, mail
     assert controller.state.stain_map["Mito"] == "Mito"
 
 
+def test_pixels_that_are_exchanged_are_looked_at_again(ready, viewer, mail):
+    viewer.layers["ER"].data = np.zeros_like(viewer.layers["ER"].data)
+    mail.deliver_until(lambda: ready.state.checked is not None and not ready.state.checked.ok)
+    assert ready.status.check.level == "wrong"
+    assert "ER" in ready.status.headline
+
+
 def test_a_file_without_a_card_asks_for_one(controller, weights, mail):
     controller.open_classifier(weights)
     mail.deliver_until(lambda: not controller.state.loading)

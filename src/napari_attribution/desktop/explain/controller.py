@@ -134,6 +134,7 @@ class Controller:
         for layer in self.viewer.layers:
             if id(layer) in self._watched:
                 layer.events.name.disconnect(self._rescan)
+                layer.events.data.disconnect(self._data_changed)
         self.changed = lambda: None
         self.jobs.close()
 
@@ -153,6 +154,7 @@ class Controller:
         for layer in self.viewer.layers:
             if isinstance(layer, Image) and id(layer) not in self._watched:
                 layer.events.name.connect(self._rescan)
+                layer.events.data.connect(self._data_changed)
                 self._watched.add(id(layer))
         wells = find_wells(self.viewer.layers)
         state, before = self.state, self.state.well
@@ -173,6 +175,13 @@ class Controller:
         else:
             state.well = chosen
             self.changed()
+
+    def _data_changed(self, event: Any) -> None:
+        """Look again at a well whose pixels were exchanged."""
+        well = self.state.well
+        if well is not None and any(layer is event.source for layer in well.layers) and not self._closed:
+            self._post(self.scan)
+            self._post(self._check)
 
     def choose_well(self, well: OpenWell | None) -> None:
         self.state.well = well

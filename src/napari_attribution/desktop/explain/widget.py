@@ -302,7 +302,7 @@ class ExplainWell(QWidget):
 
         both = state.classifier is not None and state.well is not None and not state.well.problem
         self.stains_section.setVisible(both)
-        self.check_section.setVisible(both)
+        self.check_section.setVisible(both and now.stains.level != "wrong")
         if both:
             self.stains.show_map(state.well.stains, state.stain_map)
             self.stains_section.show_standing(now.stains)
