@@ -9,6 +9,7 @@ back its result; both are delivered on the thread of the window by `post`.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import logging
 import queue
@@ -92,6 +93,8 @@ class Jobs:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="napari-attribution", daemon=True)
             self._thread.start()
+            # A thread that is still in torch while Python takes itself down can crash.
+            atexit.register(self.close, 5.0)
         return job
 
     def cancel(self, *kinds: str) -> None:
@@ -104,8 +107,8 @@ class Jobs:
         """Whether a job of this kind is wanted and has not ended."""
         return kind in self._latest
 
-    def close(self, timeout: float = 2.0) -> None:
-        """Stop everything; waits a moment for the worker to notice."""
+    def close(self, timeout: float = 0.0) -> None:
+        """Stop everything; the window does not wait for the worker to notice, unless it is told how long."""
         self._closed = True
         self.cancel()
         self._queue.put(None)

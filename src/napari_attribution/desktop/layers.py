@@ -480,6 +480,7 @@ class LegibleBars:
         self._anchor = np.zeros(2)
         self._pitch = 1.0
         self._left = 0.0
+        self.awake = True
         viewer.scene.camera.events.zoom.connect(self.update)
         viewer.events.theme.connect(self._ink)
         viewer.layers.events.removed.connect(self._removed)
@@ -487,9 +488,10 @@ class LegibleBars:
     @classmethod
     def keep(cls, viewer: ViewerModel, layer: Shapes) -> LegibleBars:
         """The keeper of this layer; one, however often it is asked for."""
-        keeper = _KEEPERS.get(id(layer))
-        if keeper is None or keeper.layer is not layer:
-            keeper = _KEEPERS[id(layer)] = cls(viewer, layer)
+        # The layer owns its keeper: they go together, and napari's events hold on to neither.
+        keeper = getattr(layer, "_napari_attribution_keeper", None)
+        if keeper is None or not keeper.awake or keeper.viewer is not viewer:
+            keeper = layer._napari_attribution_keeper = cls(viewer, layer)
         return keeper
 
     def place(self, references: Sequence[Layer], placement: Placement, rows: int) -> None:
@@ -538,7 +540,4 @@ class LegibleBars:
         self.viewer.scene.camera.events.zoom.disconnect(self.update)
         self.viewer.events.theme.disconnect(self._ink)
         self.viewer.layers.events.removed.disconnect(self._removed)
-        _KEEPERS.pop(id(self.layer), None)
-
-
-_KEEPERS: dict[int, LegibleBars] = {}
+        self.awake = False

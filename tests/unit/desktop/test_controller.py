@@ -183,6 +183,30 @@ def test_a_card_that_does_not_fit_the_network_is_a_sentence(controller, weights,
     assert "Traceback" not in controller.status.headline
 
 
+def test_a_card_that_was_asked_for_and_does_not_fit_can_be_put_right(controller, weights, mail):
+    controller.open_classifier(weights)
+    mail.deliver_until(lambda: not controller.state.loading)
+    controller.use_card(card(classes=("a", "b", "c")), save=False)
+    mail.deliver_until(lambda: not controller.state.loading)
+    assert controller.state.needs_card
+    assert controller.status.headline == controller.state.classifier_error.sentence
+    controller.use_card(card(), save=False)
+    mail.deliver_until(lambda: controller.state.classifier is not None)
+    assert not controller.state.needs_card
+
+
+def test_a_card_is_saved_beside_the_file(controller, weights, tmp_path, mail):
+    own = tmp_path / "mine.pt"
+    own.write_bytes(weights.read_bytes())
+    controller.open_classifier(own)
+    mail.deliver_until(lambda: not controller.state.loading)
+    controller.use_card(card(), save=True)
+    mail.deliver_until(lambda: bool(controller.state.saved_card), 60)
+    assert (tmp_path / "mine.bioimageio.yaml").is_file(), controller.state.saved_card
+    controller.open_classifier(own)
+    mail.deliver_until(lambda: controller.state.classifier is not None)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a network", b"\x80\x02}q\x00."])
 def test_what_is_no_classifier_is_a_sentence(controller, tmp_path, mail, content):
     path = tmp_path / "model.pt"
@@ -226,6 +250,21 @@ def test_an_unexpected_error_is_a_sentence_with_details(ready, mail, monkeypatch
     assert "unexpected" in ready.status.headline
     assert "Traceback" in ready.state.run_error.details
     assert ready.status.ready
+
+
+def test_single_cells_are_marked_by_a_layer(controller, viewer, well, weights, mail):
+    show_well(viewer, well)
+    mail.deliver_all()
+    controller.open_classifier(weights, card(mode="cells", size=(16, 16)))
+    mail.deliver_until(lambda: controller.state.classifier is not None)
+    assert controller.status.check.level == "todo"
+    points = viewer.add_points([[10.0, 4.0], [10.0, 10.0]], units=("um", "um"))
+    mail.deliver_all()
+    controller.choose_cells(points)
+    cells = controller.question().cells
+    assert np.allclose(cells.centres(), [[20, 16], [20, 40]])
+    mail.deliver_until(lambda: controller.state.checked is not None)
+    assert controller.status.ready, controller.status.headline
 
 
 def test_closing_lets_go_of_the_viewer(viewer, mail, well):

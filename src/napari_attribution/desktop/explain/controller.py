@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 from napari.components import ViewerModel
@@ -113,7 +114,7 @@ class Controller:
         self.changed = changed
         self._post = post
         self._scan_pending = False
-        self._watched: set[int] = set()
+        self._watched: WeakSet[Layer] = WeakSet()
         self._closed = False
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._rescan)
@@ -132,7 +133,7 @@ class Controller:
         for event in (events.inserted, events.removed, events.reordered):
             event.disconnect(self._rescan)
         for layer in self.viewer.layers:
-            if id(layer) in self._watched:
+            if layer in self._watched:
                 layer.events.name.disconnect(self._rescan)
                 layer.events.data.disconnect(self._data_changed)
         self.changed = lambda: None
@@ -152,10 +153,10 @@ class Controller:
         if self._closed:
             return
         for layer in self.viewer.layers:
-            if isinstance(layer, Image) and id(layer) not in self._watched:
+            if isinstance(layer, Image) and layer not in self._watched:
                 layer.events.name.connect(self._rescan)
                 layer.events.data.connect(self._data_changed)
-                self._watched.add(id(layer))
+                self._watched.add(layer)
         wells = find_wells(self.viewer.layers)
         state, before = self.state, self.state.well
         state.wells = wells
@@ -230,8 +231,8 @@ class Controller:
 
     # ------------------------------------------------------------------------------------------------ classifier
 
-    def open_classifier(self, path: Path, card: ClassifierCard | None = None) -> None:
-        """Load a classifier from its file."""
+    def open_classifier(self, path: Path, card: ClassifierCard | None = None, asked: bool = False) -> None:
+        """Load a classifier from its file; `asked` where the card was asked for, and can be put right by who gave it."""
         state = self.state
         if path != state.path:
             state.target = state.against = None
@@ -265,12 +266,8 @@ class Controller:
         def failed(failure: Failure) -> None:
             state.loading = False
             missing = isinstance(failure.error, CardError) and card is None and not _has_card(path)
-            if missing:
-                state.needs_card = True
-            else:
-                state.classifier_error = failure
-                # What the form gave does not fit the network: it stays open, to be put right.
-                state.needs_card = False
+            state.needs_card = missing or asked
+            state.classifier_error = None if missing else failure
             self.changed()
 
         self.jobs.start("load", work, done, failed)
@@ -281,7 +278,7 @@ class Controller:
         path = self.state.path
         if path is None:
             return
-        self.open_classifier(path, card)
+        self.open_classifier(path, card, asked=True)
         if save:
 
             def work(_progress: Progress) -> Path:

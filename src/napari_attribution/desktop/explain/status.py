@@ -50,7 +50,7 @@ class Status:
 
 
 def status(state: State) -> Status:
-    """Look at each part in the order in which a user fills them in; the first that is not right is the headline."""
+    """Look at each part in the order in which a user fills them in; the headline is what is wrong, else what is missing."""
     parts = {
         "well": _well(state),
         "classifier": _classifier(state),
@@ -59,10 +59,10 @@ def status(state: State) -> Status:
         "method": _method(state),
     }
     headline, level = "", "ok"
-    for part in parts.values():
-        if part.level in ("wrong", "todo", "busy"):
-            headline, level = part.sentence, part.level
-            break
+    blocking = [part for part in parts.values() if part.level in ("wrong", "todo", "busy")]
+    if blocking:
+        worst = next((part for part in blocking if part.level == "wrong"), blocking[0])
+        headline, level = worst.sentence, worst.level
     ready = level == "ok" and not state.explaining
     if state.explaining:
         headline, level = "", "busy"
@@ -93,9 +93,9 @@ def _classifier(state: State) -> Section:
         name = state.path.name if state.path else "the classifier"
         return Section("busy", "loading", f"Loading {name} ...")
     if state.needs_card and state.path is not None:
-        return Section(
-            "wrong", "needs a card", f"{state.path.name} does not say which stains it wants. Fill in its card once."
-        )
+        asks = f"{state.path.name} does not say which stains it wants. Fill in its card once."
+        said = state.classifier_error.sentence if state.classifier_error else asks
+        return Section("wrong", "needs a card", said)
     if state.classifier_error is not None:
         return Section("wrong", "not usable", state.classifier_error.sentence)
     if state.classifier is None:
