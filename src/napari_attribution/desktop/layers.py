@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 from napari.utils.colormaps import Colormap
@@ -399,15 +398,13 @@ def _show_bars(
     importance = dict(attribution.channel_importance)
     stains = sorted(importance, key=lambda stain: -importance[stain] if math.isfinite(importance[stain]) else math.inf)
     spread = [attribution.channel_spread.get(stain) for stain in stains]
-    features = pd.DataFrame(
-        {
-            "stain": stains,
-            "importance": [importance[stain] for stain in stains],
-            "spread": [math.nan if value is None else value for value in spread],
-            "label": [bar_label(stain, importance[stain], value) for stain, value in zip(stains, spread, strict=True)],
-        }
-    )
-    polygons = bar_shapes(features["importance"].tolist())
+    features = {
+        "stain": stains,
+        "importance": [importance[stain] for stain in stains],
+        "spread": [math.nan if value is None else value for value in spread],
+        "label": [bar_label(stain, importance[stain], value) for stain, value in zip(stains, spread, strict=True)],
+    }
+    polygons = bar_shapes(features["importance"])
     colors = bar_colors(stains, references)
     layer = _find(viewer, "importance")
     if layer is None:

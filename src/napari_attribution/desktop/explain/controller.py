@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -246,8 +247,9 @@ class Controller:
 
         def work(_progress: Progress) -> tuple[Classifier, tuple[Device, ...]]:
             import_torch()
-            # The first look into a network brings in more of torch.
+            # The first look into a network brings in more of torch; the bars will want pandas, for napari's tables.
             with collector_waits():
+                import_module("pandas")
                 from napari_attribution.classifiers.devices import list_devices
                 from napari_attribution.classifiers.loading import load_classifier
 
