@@ -211,7 +211,7 @@ def _description(
     fields: dict[str, Any] = {
         "type": "model",
         "format_version": v0_5.ModelDescr.implemented_format_version,
-        "name": re.sub(r"[^\w\- ()+]", " ", card.name).strip() or "classifier",
+        "name": _title(card.name),
         "description": (card.description or "A classifier of stained wells.")[:1024],
         "authors": [{"name": "unknown"}],
         "license": "CC0-1.0",
@@ -262,6 +262,12 @@ def _description(
         except ValueError as error:
             raise CardError(f"The card makes no valid bioimage.io description: {error}.") from None
     return dict(json.loads(checked.model_dump_json(exclude_unset=True, exclude_none=True)))
+
+
+def _title(name: str) -> str:
+    """A name as the specification allows it: plain characters, at least five."""
+    title = re.sub(r"[^\w\- ()+]", " ", name).strip()
+    return title if len(title) >= 5 else f"{title} classifier".strip()
 
 
 def _sha256(path: Path) -> str:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.card import ClassifierCard
-from napari_attribution.classifiers.cost import flops
 from napari_attribution.classifiers.graph_cut import Cut, Halves
 from napari_attribution.classifiers.memory import in_batches
 from napari_attribution.errors import ClassifierError, LayerError
@@ -107,7 +106,7 @@ class Classifier:
         self.path = path
         self.sha256 = sha256
         self.forwards = 0.0
-        self._halves: dict[str, tuple[Halves, float]] = {}
+        self._halves: dict[str, Halves] = {}
         self._cuts: dict[str, Cut] = {}
         self._cutter = cutter
         self.layers: tuple[Layer, ...] = ()
@@ -239,8 +238,8 @@ class Classifier:
         LayerError
             Where there is no such layer, or the halves are not exactly the whole.
         """
-        halves, cost = self._split(layer)
-        self.forwards += len(x) * (1 - cost)
+        halves = self._split(layer)
+        self.forwards += len(x) * (1 - self.head_cost(layer))
         with torch.jit.optimized_execution(False):
             values, skips = halves.features(x.to(self._device).clone())
         return Activation(values, skips)
@@ -250,10 +249,10 @@ class Classifier:
 
         Skips that came from a single input are shared by all N activations.
         """
-        halves, cost = self._split(layer)
+        halves = self._split(layer)
         n = len(activation.values)
         gradient = torch.is_grad_enabled() and activation.values.requires_grad
-        self.forwards += n * cost * (WITH_GRADIENT if gradient else 1.0)
+        self.forwards += n * self.head_cost(layer) * (WITH_GRADIENT if gradient else 1.0)
         skips = tuple(skip.expand(n, *skip.shape[1:]).clone() for skip in activation.skips)
         with torch.jit.optimized_execution(False):
             output = halves.head(activation.values.clone(), skips)
@@ -282,9 +281,9 @@ class Classifier:
 
     def head_cost(self, layer: str | None = None) -> float:
         """Share of a forward's arithmetic that is behind the layer."""
-        return self._split(layer)[1]
+        return self._cuts[self.layer(layer).name].head_cost
 
-    def _split(self, name: str | None) -> tuple[Halves, float]:
+    def _split(self, name: str | None) -> Halves:
         layer = self.layer(name)
         if layer.name not in self._halves:
             assert self._cutter is not None
@@ -294,7 +293,7 @@ class Classifier:
                 raise LayerError(
                     f"Cut at {layer.name}, the two halves do not give what the whole network gives ({problem})."
                 )
-            self._halves[layer.name] = halves, self._cost(halves)
+            self._halves[layer.name] = halves
         return self._halves[layer.name]
 
     # ------------------------------------------------------------------------------------------------ found out at load
@@ -393,21 +392,11 @@ class Classifier:
                 return "gradients differ"
         return ""
 
-    def _cost(self, halves: Halves) -> float:
-        """Share of a forward's arithmetic that the head does."""
-        x = self._probe_inputs[:1]
-        with torch.no_grad(), torch.jit.optimized_execution(False):
-            values, skips = halves.features(x.clone())
-            front = flops(lambda: halves.features(x.clone())).operations
-            rear = flops(lambda: halves.head(values.clone(), skips)).operations
-        return rear / max(front + rear, 1)
-
     @property
     def _bytes_of_a_forward(self) -> int:
-        if not hasattr(self, "_forward_bytes"):
-            with torch.no_grad(), torch.jit.optimized_execution(False):
-                self._forward_bytes = flops(lambda: self._network(self._probe_inputs[:1].clone())).largest_bytes
-        return self._forward_bytes
+        """What the largest operation takes for one input: what it reads and what it makes, in float32."""
+        largest = max((layer.shape[0] * layer.shape[1] * layer.shape[2] for layer in self.layers), default=0)
+        return 8 * (largest or 16 * self._probe_inputs[0].numel())
 
 
 def _sole_scores(output: Any, k: int) -> Tensor:

@@ -39,6 +39,9 @@ _NOT_A_BLOCK = (
 )
 
 
+_PRODUCTS = ("conv", "linear", "matmul", "::mm", "addmm", "bmm")
+
+
 @dataclass(frozen=True)
 class Cut:
     """A top-level tensor value of the graph at which the network can be cut.
@@ -55,6 +58,8 @@ class Cut:
         (n, h', w') of the value for one input of the shape that it was probed with.
     crossing : int
         How many values (skips) cross the cut beside it.
+    head_cost : float
+        Share of a forward's arithmetic that is behind the cut.
     """
 
     node: int
@@ -63,6 +68,7 @@ class Cut:
     kind: str
     shape: tuple[int, ...]
     crossing: int
+    head_cost: float
 
     @property
     def is_block_output(self) -> bool:
@@ -97,33 +103,63 @@ class GraphCut:
 
     def cuts(self, x: Tensor) -> tuple[Cut, ...]:
         """Every place to cut, first to last, found by running the graph on x, a (2, C, h, w) tensor."""
-        candidates = []
-        for position, (node, inputs) in enumerate(_top_level(self._graph)):
-            del inputs
-            for output, value in enumerate(node.outputs()):
-                if value.type().isSubtypeOf(torch._C.TensorType.get()) and value.uses():
-                    candidates.append((position, output, node.kind().split("::")[-1].rstrip("_").lstrip("_")))
-        values = self._evaluate(x, [(node, output) for node, output, _ in candidates])
+        positions, values = self._values(x)
+        work = self._work(dict(zip(positions, values, strict=True)))
+        total, done = max(sum(work), 1.0), 0.0
+        nodes = list(self._graph.nodes())
         cuts: list[Cut] = []
         names: dict[str, int] = {}
-        for (node, output, kind), value in zip(candidates, values, strict=True):
-            if (
-                not isinstance(value, Tensor)
-                or value.ndim != 4
-                or len(value) != len(x)
-                or not value.is_floating_point()
-            ):
+        for (position, output), value in zip(positions, values, strict=True):
+            done = sum(work[: position + 1])
+            if not isinstance(value, Tensor) or value.ndim != 4 or not value.is_floating_point():
                 continue
-            if value.shape[2] * value.shape[3] < 2:
+            if len(value) != len(x) or value.shape[2] * value.shape[3] < 2:
                 continue
-            crossing = self._crossing(self._graph, node, output)
+            crossing = self._crossing(self._graph, position, output)
             if crossing is None:
                 continue
-            stem = f"{self._module_before(node)}:{kind}".lstrip(":")
+            kind = nodes[position].kind().split("::")[-1].strip("_")
+            stem = f"{self._module_before(position)}:{kind}".lstrip(":")
             names[stem] = names.get(stem, 0) + 1
             name = stem if names[stem] == 1 else f"{stem}:{names[stem]}"
-            cuts.append(Cut(node, output, name, kind, tuple(value.shape[1:]), len(crossing)))
+            shape = tuple(value.shape[1:])
+            cuts.append(Cut(position, output, name, kind, shape, len(crossing), 1 - done / total))
         return tuple(cuts)
+
+    def _values(self, x: Tensor) -> tuple[list[tuple[int, int]], list[Any]]:
+        """Every top-level tensor that is read again: (node, output) and value, all from one run. In-place operations that
+        follow may have changed their numbers: only their shapes are to be used."""
+        graph = self._graph.copy()
+        positions = []
+        outputs = []
+        for position, node in enumerate(graph.nodes()):
+            for output, value in enumerate(node.outputs()):
+                if value.type().isSubtypeOf(torch._C.TensorType.get()) and value.uses():
+                    positions.append((position, output))
+                    outputs.append(value)
+        _clear_outputs(graph)
+        for value in outputs:
+            graph.registerOutput(value)
+        with torch.no_grad():
+            made = _function("probe", graph)(x.clone(), *self._parameters)
+        return positions, [made] if len(outputs) == 1 else list(made)
+
+    def _work(self, values: dict[tuple[int, int], Any]) -> list[float]:
+        """Multiplications of every top-level node: a convolution or matrix product does as many for each number that it
+        makes as its weight has for an output channel; anything else is taken to do one."""
+        tensors = dict(zip((value.unique() for value in list(self._graph.inputs())[1:]), self._parameters, strict=True))
+        work = []
+        for position, node in enumerate(self._graph.nodes()):
+            made = values.get((position, 0))
+            if not isinstance(made, Tensor):
+                work.append(0.0)
+                continue
+            each = 1.0
+            if any(word in node.kind() for word in _PRODUCTS):
+                weights = [tensors[value.unique()] for value in node.inputs() if value.unique() in tensors]
+                each = max((weight.numel() / len(weight) for weight in weights if weight.ndim >= 2), default=1.0)
+            work.append(made.numel() * each)
+        return work
 
     def split(self, cut: Cut) -> Halves:
         """The two halves at a cut."""
@@ -139,18 +175,6 @@ class GraphCut:
             return head(activation, *skips, *parameters)
 
         return Halves(run_features, run_head)
-
-    def _evaluate(self, x: Tensor, wanted: list[tuple[int, int]]) -> list[Any]:
-        """The values at the given positions, all from one run. In-place operations that follow may have changed their
-        numbers: only their shapes are to be used."""
-        graph = self._graph.copy()
-        nodes = list(graph.nodes())
-        _clear_outputs(graph)
-        for node, output in wanted:
-            graph.registerOutput(nodes[node].outputsAt(output))
-        with torch.no_grad():
-            made = _function("probe", graph)(x.clone(), *self._parameters)
-        return [made] if len(wanted) == 1 else list(made)
 
     def _crossing(self, graph: Any, node: int, output: int) -> list[Any] | None:
         """Values made before the cut and read behind it, the cut's own apart; None if one is no tensor."""
@@ -267,11 +291,6 @@ def _all_nodes(block: Any) -> Iterator[Any]:
         yield node
         for inner in node.blocks():
             yield from _all_nodes(inner)
-
-
-def _top_level(graph: Any) -> Iterator[tuple[Any, list[Any]]]:
-    for node in graph.nodes():
-        yield node, list(node.inputs())
 
 
 def _reads(node: Any) -> Iterator[Any]:

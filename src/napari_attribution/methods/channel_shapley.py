@@ -2,9 +2,9 @@ r"""Exact Shapley values of the stains.
 
     phi_c = sum over S without c of |S|! (C - |S| - 1)! / C! * (v(S + c) - v(S))
 
-with v(S) the score of the input in which every stain outside S is replaced by its fill (`napari_attribution.methods.fills`). All 2^C subsets are
-scored for C <= 8; above that, permutations are drawn, with a fixed seed, and the spread is the standard error.
-The values sum to v(all) - v(none).
+with v(S) the score of the input in which every stain outside S is replaced by its fill
+(`napari_attribution.methods.fills`). All 2^C subsets are scored for C <= 8; above that, permutations are drawn, with a
+fixed seed, and the spread is the standard error. The values sum to v(all) - v(none).
 
 References
 ----------

@@ -8,9 +8,9 @@ so here (our reading) the weights stand in front of the frozen classifier f, one
 
 start at 1/2, stay within [0, 1], and are trained by two games at once: up the score of M(alpha), down that of
 M(1 - alpha), in steps proportional to the gradient, so long that the most important stain can just reach 1 with the
-last one: training on until every weight stands at a bound would tell nothing. The importance is the change of alpha; exact Shapley values of the
-same removals stand beside it. The map tells where: the trained mixture's own gradient, times the pixels mixed in,
-resolved by stain.
+last one: training on until every weight stands at a bound would tell nothing. The importance is the change of alpha;
+exact Shapley values of the same removals stand beside it. The map tells where: the mixture's own gradient along the
+way, times the pixels mixed in, resolved by stain.
 
 Because pixels are normalised by the card and measured from the fill, a stain that is merely brighter to the detector
 gets no more weight.
