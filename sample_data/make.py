@@ -21,7 +21,7 @@ import numpy as np
 import tifffile
 import torch
 from fields import Field, make_field
-from network import SIZE, Examples, draw, joined, normalised, statistics, tempered, train
+from network import SIZE, Examples, draw, joined, normalised, statistics, train
 from shapes import PIXEL_SIZE
 from stains import CLASSES, STAINS
 
@@ -35,9 +35,6 @@ FRESH_SEEDS = range(20_000, 20_240)
 """One field of one class is drawn from each of these; the classifier is judged on them."""
 TRAINING_SHARE = (0.1, 0.7)
 """Between which shares of the cells are affected in training; in the wells it is the default of `make_field`."""
-TEMPERATURE = 1.5
-"""What the trained logits are divided by: the network is surer of the wells than of the harder training fields."""
-
 DESCRIPTION = (
     "Tells three phenotypes and the control apart in made-up Cell Painting fields of five stains. Each phenotype changes "
     "one stain (mito fragmented: Mito, actin fibres: AGP, rna granules: RNA) in some of the cells. Trained on made-up "
@@ -123,12 +120,12 @@ def make_classifier(path: Path) -> dict[str, object]:
         Mean, standard deviation and background per stain, in detector units; how the classifier was trained, and how
         often it is right.
     """
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # two threads wait for each other more than they help where others work
     start = time.perf_counter()
     examples = draw_all((seed, TRAINING_SHARE, CLASSES) for seed in TRAINING_SEEDS)
     card = statistics(examples)
     drawn = time.perf_counter()
-    model = tempered(train(examples, card), TEMPERATURE)
+    model = train(examples, card)
     trained = time.perf_counter()
     torch.jit.script(model).save(str(path))
 

@@ -148,25 +148,45 @@ def normalised(x: Tensor, card: dict[str, list[float]]) -> Tensor:
 
 
 def train(
-    examples: Examples, card: dict[str, list[float]], epochs: int = 8, batch: int = 16, seed: int = 0
+    examples: Examples,
+    card: dict[str, list[float]],
+    epochs: tuple[int, int] = (20, 4),
+    batch: int = 16,
+    seed: int = 0,
 ) -> SmallResNet:
-    """A network trained on fields of known truth; the same each time on the same machine."""
+    """A network trained on fields of known truth; the same each time on the same machine.
+
+    Parameters
+    ----------
+    examples : Examples
+    card : dict
+        Mean, standard deviation and background per stain.
+    epochs : (int, int), optional
+        How often it sees a quarter of each field, from which it learns the phenotypes cheaply, and then how often the
+        whole, from which it learns how much of a field must have them.
+    batch, seed : int, optional
+    """
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
-    model = SmallResNet().train()
+    model = SmallResNet().train().to(memory_format=torch.channels_last)
     where = nn.Conv2d(model.fc.in_features, len(CLASSES), 1)  # the second head, for training alone
     parameters = [*model.parameters(), *where.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2)
-    steps = epochs * (len(examples.x) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps, pct_start=0.25)
-    background = torch.tensor(card["background"])
-    for _ in range(epochs):
+    steps = sum(epochs) * (len(examples.x) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps, pct_start=0.2)
+    for epoch in range(sum(epochs)):
         order = torch.randperm(len(examples.x), generator=rng)
+        losses = []
         for at in order[: len(order) // batch * batch].split(batch):
-            x, affected, classes = examples.x[at].clone(), examples.affected[at].clone(), examples.classes[at].clone()
-            _blank(x, affected, examples.cells[at], classes, background, card, rng)
+            x, affected, cells = examples.x[at], examples.affected[at], examples.cells[at]
+            if epoch < epochs[0]:
+                top, left = (torch.randint(SIZE[0] // 2 // STRIDE + 1, (2,), generator=rng) * STRIDE).tolist()
+                x, affected, cells = (
+                    field[..., top : top + SIZE[0] // 2, left : left + SIZE[1] // 2] for field in (x, affected, cells)
+                )
+            x, affected, classes = _blanked(x, affected, cells, examples.classes[at], card, rng)
             x, affected = _flipped(normalised(x, card), affected, rng)
-            features = model.features(x)
+            features = model.features(x.contiguous(memory_format=torch.channels_last))
             logits = model.fc(model.pool(features).flatten(1))
             share = avg_pool2d(affected[:, None].float(), STRIDE)[:, 0]
             target = torch.where(share > 0.5, classes[:, None, None], 0)
@@ -176,52 +196,42 @@ def train(
             loss.backward()
             optimiser.step()
             schedule.step()
-    return model.eval()
+            losses.append(loss.item())
+        print(f"epoch {epoch + 1} of {sum(epochs)}: loss {sum(losses) / len(losses):.3f}", flush=True)
+    return model.to(memory_format=torch.contiguous_format).eval()
 
 
-def tempered(model: SmallResNet, temperature: float) -> SmallResNet:
-    """The network with its logits divided by a temperature: as often right, and less sure of itself; in place."""
-    with torch.no_grad():
-        for parameter in model.fc.parameters():
-            parameter.div_(temperature)
-    return model
-
-
-def _blank(
-    x: Tensor,
-    affected: Tensor,
-    cells: Tensor,
-    classes: Tensor,
-    background: Tensor,
-    card: dict[str, list[float]],
-    rng: torch.Generator,
-) -> None:
-    """Dim stains a little, and in some fields blank a stain or some cells; change the truth with them, in place."""
-    gain = 1 + 0.15 * torch.randn(x.shape[:2], generator=rng).clamp(-2, 2)
-    x.sub_(background[:, None, None]).mul_(gain[..., None, None]).add_(background[:, None, None])
-    mean = torch.tensor(card["mean"])
+def _blanked(
+    x: Tensor, affected: Tensor, cells: Tensor, classes: Tensor, card: dict[str, list[float]], rng: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Fields a little dimmed or brightened, some without a stain or without some cells; and the truth about them."""
+    background, mean = torch.tensor(card["background"]), torch.tensor(card["mean"])
+    gain = 1 + 0.12 * torch.randn(x.shape[:2], generator=rng).clamp(-2, 2)
+    x = (x - background[:, None, None]) * gain[..., None, None] + background[:, None, None]
+    affected, classes = affected.clone(), classes.clone()
     for i, name in enumerate(CLASSES[c] for c in classes.tolist()):
         luck, kind, share = torch.rand(3, generator=rng).tolist()
-        if luck < 0.4:
+        if luck < 0.3:
             blanked = torch.randperm(len(STAINS), generator=rng)[: 1 + int(3 * share)].tolist()
             if name in STAIN_OF and luck > 0.1:  # mostly the others, or there would be too few phenotypes left
                 blanked = [stain for stain in blanked if STAINS[stain] != STAIN_OF[name]]
             for stain in blanked:
-                blurred = interpolate(avg_pool2d(x[i : i + 1, stain : stain + 1], 16), SIZE, mode="bilinear")[0, 0]
-                x[i, stain] = background[stain] if kind < 0.45 else mean[stain] if kind < 0.7 else blurred
+                blurred = interpolate(avg_pool2d(x[i : i + 1, stain : stain + 1], 16), x.shape[-2:], mode="bilinear")
+                x[i, stain] = background[stain] if kind < 0.45 else mean[stain] if kind < 0.7 else blurred[0, 0]
                 if name in STAIN_OF and STAINS[stain] == STAIN_OF[name]:
                     affected[i] = False
-        elif luck < 0.7:
+        elif luck < 0.5:
             gone = torch.rand(256, generator=rng) < 0.8 * share
-            if luck < 0.48:
+            if luck < 0.36:
                 gone[cells[i][affected[i]].long()] = True
             gone[0] = False
             hidden = gone[cells[i].long()]
             fill = background if kind < 0.6 else mean
             x[i] = torch.where(hidden, fill[:, None, None], x[i])
             affected[i] &= ~hidden
-        if not affected[i].any():
+        if affected[i].float().mean() < 0.01:
             classes[i] = 0
+    return x, affected, classes
 
 
 def _flipped(x: Tensor, affected: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
