@@ -90,6 +90,12 @@ def contrast_limits(plane: np.ndarray, low: float = 1.0, high: float = 99.95) ->
     return (bottom, top) if top > bottom else (bottom, bottom + 1.0)
 
 
+def _dimmed(limits: tuple[float, float], stains: int) -> tuple[float, float]:
+    """Wider limits where several additive stains lie over one another, or every cell would end in white."""
+    bottom, top = limits
+    return bottom, bottom + (top - bottom) * (1 + 0.12 * (stains - 1))
+
+
 def well_layer_tuples(well: Well) -> list[tuple[np.ndarray, dict[str, Any], str]]:
     """The layers of a well as napari's readers and samples return them: one additive image a stain."""
     group = uuid4().hex
@@ -103,7 +109,7 @@ def well_layer_tuples(well: Well) -> list[tuple[np.ndarray, dict[str, Any], str]
         keywords: dict[str, Any] = {
             "name": stain,
             "colormap": Colormap([(0, 0, 0, 1), color], name=f"{stain} {color}"),
-            "contrast_limits": contrast_limits(plane),
+            "contrast_limits": _dimmed(contrast_limits(plane), len(well.stains)),
             "blending": "additive",
             "scale": size or (1.0, 1.0),
             "units": ("um", "um") if size else ("pixel", "pixel"),
@@ -227,7 +233,13 @@ def robust_limit(maps: Iterable[np.ndarray], percentile: float = 99.5) -> float:
         return 1.0
     # A sparse map (a few cells in a wide field) has a percentile of zero; its own non-zero values then say what is much.
     limit = float(np.percentile(magnitudes, percentile))
-    return limit or float(np.percentile(magnitudes[magnitudes > 0], percentile))
+    return _rounded_up(limit or float(np.percentile(magnitudes[magnitudes > 0], percentile)))
+
+
+def _rounded_up(limit: float) -> float:
+    """The next round number, at which the colour bar can write its ends."""
+    power = 10.0 ** math.floor(math.log10(limit))
+    return next(float(f"{step * power:.3g}") for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= limit * 0.999)
 
 
 @dataclass(frozen=True)
