@@ -74,7 +74,9 @@ def test_the_map_is_signed_zero_is_clear_and_the_limits_are_symmetric(viewer, we
     assert np.allclose(top.data, answer.map)
     low, high = top.contrast_limits
     assert low == -high
-    assert high == pytest.approx(np.percentile(np.abs(answer.map), 99.5), rel=1e-4)
+    # Rounded up, so that the colour bar can write its ends.
+    strong = float(np.percentile(np.abs(answer.map), 99.5))
+    assert strong <= high <= 1.5 * strong
     against, zero, speaks_for = top.colormap.map(np.array([0.0, 0.5, 1.0]))
     assert zero[3] == 0
     assert against[3] == speaks_for[3] == 1
