@@ -3,8 +3,8 @@
 The network is trained on whole fields. Three things keep it honest about *why* it decides:
 
 - Fields of one seed come in all four classes, so nothing but the phenotype can tell them apart.
-- While it trains, a second head says for every location of the last block which phenotype the cell there has. It is
-  dropped before the network is saved.
+- While it trains, the weights of its last layer must also say, for every location of the last block, which phenotype
+  the cell there has, and must say little where no cell has one. What this needs besides is dropped when it is saved.
 - Some training fields have one stain blanked, or some cells; a field that has lost its affected cells or their stain
   is a control.
 """
@@ -169,8 +169,8 @@ def train(
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     model = SmallResNet().train().to(memory_format=torch.channels_last)
-    where = nn.Conv2d(model.fc.in_features, len(CLASSES), 1)  # the second head, for training alone
-    parameters = [*model.parameters(), *where.parameters()]
+    bias = nn.Parameter(torch.zeros(len(CLASSES), 1, 1))  # of single locations, for training alone
+    parameters = [*model.parameters(), bias]
     optimiser = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2)
     steps = sum(epochs) * (len(examples.x) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=steps, pct_start=0.2)
@@ -191,7 +191,10 @@ def train(
             share = avg_pool2d(affected[:, None].float(), STRIDE)[:, 0]
             target = torch.where(share > 0.5, classes[:, None, None], 0)
             target = torch.where((share > 0.15) & (share <= 0.5), -100, target)  # the rim of a cell: either will do
-            loss = cross_entropy(logits, classes, label_smoothing=0.05) + cross_entropy(where(features), target)
+            local = torch.einsum("nchw,kc->nkhw", features, model.fc.weight)
+            loss = cross_entropy(logits, classes, label_smoothing=0.05) + cross_entropy(local + bias, target)
+            outside = (target == 0) | (classes[:, None, None] == 0)
+            loss = loss + 0.1 * (local[:, 1:].relu() * outside[:, None]).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -126,18 +126,28 @@ class TestClassifier:
     """The classifier that comes with the wells."""
 
     @pytest.fixture(scope="class")
-    def scores(self):
-        """A function from pixels, (N, 5, 512, 512), to logits, as the card says."""
+    def model(self):
         torch = pytest.importorskip("torch")
+        return torch.jit.load(str(SAMPLE_DATA / "phenotypes.pt"), map_location="cpu")
+
+    @pytest.fixture(scope="class")
+    def prepared(self):
+        """A function from pixels, (N, 5, 512, 512), to inputs, as the card says."""
         from network import normalised, resized
 
-        model = torch.jit.load(str(SAMPLE_DATA / "phenotypes.pt"), map_location="cpu")
-        return lambda pixels: model(normalised(resized(pixels), TRUTH["classifier"])).detach()
+        return lambda pixels: normalised(resized(pixels), TRUTH["classifier"])
+
+    @pytest.fixture(scope="class")
+    def scores(self, model, prepared):
+        """A function from pixels to logits."""
+        return lambda pixels: model(prepared(pixels)).detach()
 
     def test_it_is_right_on_fresh_fields(self, scores) -> None:
-        pixels = [make_field(CLASSES[seed % 4], 300_000 + seed).pixels for seed in range(24)]
-        right = scores(np.stack(pixels)).argmax(1).numpy() == np.arange(24) % 4
-        assert right.mean() >= 0.95
+        scenes = [Scene(300_000 + seed) for seed in range(6)]
+        called = [
+            scores(np.stack([fresh.field(name).pixels for name in CLASSES])).argmax(1).numpy() for fresh in scenes
+        ]
+        assert np.mean(np.array(called) == np.arange(4)) >= 0.95
 
     @pytest.mark.parametrize(("name", "well"), WELLS)
     def test_it_is_sure_of_the_wells_but_not_absurdly(self, scores, name: str, well: dict) -> None:
@@ -161,3 +171,25 @@ class TestClassifier:
         assert drops[changed] > 2 * max(drop for stain, drop in enumerate(drops[:5]) if stain != changed)
         assert logits.argmax(1)[6] != called
         assert drops[5] > 3 * drops[6]
+
+    @pytest.mark.parametrize(("name", "well"), WELLS[1:])
+    def test_its_evidence_lies_in_the_affected_cells(self, model, prepared, name: str, well: dict) -> None:
+        features = prepared(read(name)[None])
+        for stage in (model.stem, model.layer1, model.layer2, model.layer3):
+            features = stage(features)
+        assert features.shape[-2:] == (32, 32)
+        weights = model.fc.weight[CLASSES.index(well["class"])]
+        evidence = (features[0] * weights[:, None, None]).sum(0).relu().detach().numpy()
+        inside = (read(well["files"]["truth"]) > 0).reshape(32, 16, 32, 16).mean((1, 3))
+        assert (evidence * inside).sum() > 0.65 * evidence.sum()
+        assert inside.mean() < 0.35
+
+    def test_the_card_says_what_the_truth_says(self) -> None:
+        from napari_attribution.classifiers.card_io import find_card
+
+        card = find_card(SAMPLE_DATA / "phenotypes.pt")
+        assert card is not None
+        assert (card.stains, card.classes, card.size, card.mode) == (STAINS, CLASSES, (256, 256), "resize")
+        for numbers in ("mean", "std", "background"):
+            assert list(getattr(card, numbers)) == pytest.approx(TRUTH["classifier"][numbers])
+        assert card.pixel_size == 0.65
