@@ -1,4 +1,7 @@
-"""`python -m napari_attribution`. torch comes first: imported after Qt it can fail on Windows."""
+"""`python -m napari_attribution`: the command line, and without arguments napari with the dock.
+
+torch comes first: imported after Qt, it can fail on Windows.
+"""
 
 import sys
 
@@ -6,4 +9,12 @@ import torch  # noqa: F401
 
 from napari_attribution.cli import main
 
-sys.exit(main())
+if len(sys.argv) > 1:
+    sys.exit(main())
+
+import napari
+
+from napari_attribution.desktop.window import open_window
+
+open_window()
+napari.run()

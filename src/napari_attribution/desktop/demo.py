@@ -13,10 +13,10 @@ from pathlib import Path
 import torch  # noqa: F401 - before Qt: imported after it, torch can fail on Windows
 
 from napari_attribution.desktop.explain.controller import Controller
+from napari_attribution.desktop.window import open_window
 from napari_attribution.errors import AttributionError, OutputError
 from napari_attribution.methods.attribution import Attribution
 
-SIZE = (1400, 900)
 PATIENCE = 120.0
 """Seconds to wait for any one step."""
 
@@ -47,14 +47,12 @@ def run(out: Path, close: bool) -> int:
     from napari_attribution.methods.export import check_folder
 
     check_folder(out)
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(*SIZE)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-attribution", "Explain well")
+    viewer, dock = open_window()
     controller: Controller = dock.controller
     controller.try_sample()
     _wait(lambda: controller.status.ready or _problem(controller), "opening the sample")
     pictures = []
-    for method, name in (("pcim", "pcim.png"), ("pixel-ablation-cam", "explained.png")):
+    for method, name in (("pixel-ablation-cam", "pixel-ablation-cam.png"), ("pcim", "explained.png")):
         controller.set(method=method)
         answer = _explained(controller)
         viewer.fit_to_view()

@@ -239,7 +239,9 @@ def robust_limit(maps: Iterable[np.ndarray], percentile: float = 99.5) -> float:
 def _rounded_up(limit: float) -> float:
     """The next round number, at which the colour bar can write its ends."""
     power = 10.0 ** math.floor(math.log10(limit))
-    return next(float(f"{step * power:.3g}") for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= limit * 0.999)
+    return next(
+        float(f"{step * power:.3g}") for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= limit * 0.999
+    )
 
 
 @dataclass(frozen=True)

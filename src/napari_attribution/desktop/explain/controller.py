@@ -21,6 +21,7 @@ from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Progress
 from napari_attribution.desktop.torch_import import collector_waits, import_torch
+from napari_attribution.desktop.warm_up import warm_up
 from napari_attribution.desktop.wells_from_layers import FrozenWell, OpenWell, find_wells
 from napari_attribution.errors import AttributionError, CardError, ClassifierError, OutputError, WellError
 from napari_attribution.wells.well import Well
@@ -120,6 +121,8 @@ class Controller:
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._rescan)
         self.scan()
+        # Should it fail, napari imports these itself, later.
+        self.jobs.start("warm up", lambda _progress: warm_up(), lambda _done: None, lambda _failure: None)
 
     @property
     def status(self) -> Status:
