@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import zipfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -128,6 +129,7 @@ def make_classifier(path: Path) -> dict[str, object]:
     model = train(examples, card)
     trained = time.perf_counter()
     torch.jit.script(model).save(str(path))
+    forget_source_paths(path)
 
     fresh = draw_all((seed, None, [CLASSES[seed % len(CLASSES)]]) for seed in FRESH_SEEDS)
     with torch.inference_mode():
@@ -144,6 +146,17 @@ def make_classifier(path: Path) -> dict[str, object]:
     }
     print(f"drawn in {drawn - start:.0f} s, trained in {trained - drawn:.0f} s; {json.dumps(report)}")
     return card | report
+
+
+def forget_source_paths(path: Path) -> None:
+    """Take out of a TorchScript file the tables that say from which source files, on this machine, it was made."""
+    with zipfile.ZipFile(path) as archive:
+        kept = [
+            (entry, archive.read(entry)) for entry in archive.infolist() if not entry.filename.endswith(".debug_pkl")
+        ]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for entry, content in kept:
+            archive.writestr(zipfile.ZipInfo(entry.filename), content)
 
 
 def make_card(numbers: dict[str, list[float]], weights: Path) -> None:
