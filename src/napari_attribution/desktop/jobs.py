@@ -169,7 +169,7 @@ def _unexpected(error: Exception) -> str:
 
 def qt_post() -> Post:
     """A `post` for Qt: calls are queued on the thread on which this function was called."""
-    from qtpy.QtCore import QObject, Qt, Signal
+    from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
     class Postman(QObject):
         mail = Signal(object)
@@ -179,7 +179,8 @@ def qt_post() -> Post:
             self.mail.connect(self.deliver, Qt.ConnectionType.QueuedConnection)
 
         def deliver(self, call: Callable[[], None]) -> None:
-            call()
+            # Not at once: what one call posts would come before the window's own timers and drawing.
+            QTimer.singleShot(1, call)
 
     postman = Postman()
 

@@ -205,6 +205,11 @@ def attribution_steps(
             attribution,
         )
     )
+    steps += [
+        lambda role=role: _show_color_bar(viewer, role)
+        for role in ("map", *(f"map of {stain}" for stain in maps))
+        if _find(viewer, role) is None
+    ]
     steps.append(lambda: _show_bars(viewer, attribution, references, placement))
     steps.append(lambda: _label_bars(viewer))
     if any(_find(viewer, role) is None for role in wanted):
@@ -331,7 +336,6 @@ def _show_map(
             **placement.keywords,
         )
         layer.colorbar.position = "bottom_right"
-        layer.colorbar.visible = True
     else:
         layer.data = values
         placement.put(layer)
@@ -341,6 +345,12 @@ def _show_map(
     layer.metadata = {**layer.metadata, **_metadata(role, layer.name, attribution), "units": attribution.units}
     layer.metadata[_TITLE] = title
     return layer
+
+
+def _show_color_bar(viewer: ViewerModel, role: str) -> None:
+    """A new map's colour bar: a step of its own, because napari takes a tenth of a second to make one."""
+    if (layer := _find(viewer, role)) is not None:
+        layer.colorbar.visible = True
 
 
 # ---------------------------------------------------------------------------------------------------------- bars

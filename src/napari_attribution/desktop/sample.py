@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,8 @@ def sample_folder() -> Path:
     OutputError
         Where it is in neither place.
     """
-    places = []
-    with suppress(ModuleNotFoundError):
-        places.append(Path(str(files("napari_attribution_manifest"))) / "sample_data")
-    places.append(Path(__file__).resolve().parents[3] / "sample_data")
+    package = Path(__file__).resolve().parents[1]
+    places = [package.parent / "napari_attribution_manifest" / "sample_data", package.parents[1] / "sample_data"]
     for place in places:
         if any(place.glob("wells/*.ome.tiff")):
             return place
