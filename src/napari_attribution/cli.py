@@ -51,7 +51,7 @@ def _explain(options: argparse.Namespace) -> int:
         accept_flaws=options.accept_flaws,
         **parameters,
     )
-    written = write_attribution(attribution, out, stem=_stem(well, options))
+    written = write_attribution(attribution, out, stem=f"{well.name.replace(' ', '-')}_{options.method}")
     if options.json:
         answer = {
             "class": attribution.target,
@@ -137,15 +137,6 @@ def _well(options: argparse.Namespace) -> Well:
 
     stains = options.stains.split(",") if options.stains else None
     return read_well(options.well, stains=stains, project=options.project)
-
-
-def _stem(well: Well, options: argparse.Namespace) -> str:
-    """What the results' names begin with: the well's file, its endings cut off."""
-    name = Path(options.well).name or well.name
-    for ending in (".tif", ".tiff", ".ome"):
-        if name.lower().endswith(ending):
-            name = name[: -len(ending)]
-    return f"{name.removesuffix('.ome')}_{options.method}"
 
 
 def _table(attribution: Attribution) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,10 +89,11 @@ class Well:
 
     @property
     def name(self) -> str:
-        """What to call this well in a list: its position and field, else its file."""
+        """What to call this well in a list: its position and field, else its file, without the ending."""
         if self.position:
             return self.position + (f" field {self.field}" if self.field is not None else "")
-        return self.source[0].replace("\\", "/").rsplit("/", 1)[-1] if self.source else "well"
+        name = self.source[0].replace("\\", "/").rsplit("/", 1)[-1] if self.source else "well"
+        return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE)
 
     def plane(self, stain: str) -> npt.NDArray[Any]:
         """The (H, W) pixels of one stain, found by its name (upper and lower case alike).

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import napari.viewer
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -62,6 +62,10 @@ class ExplainWell(QWidget):
         controller, viewer_events, theme = self.controller, self.viewer.events, self._theme
         self.destroyed.connect(lambda: (viewer_events.theme.disconnect(theme), controller.close()))
         self.render_state()
+
+    def sizeHint(self) -> QSize:
+        """Wide enough for the names of wells and classes; the user may make it narrower."""
+        return QSize(400, super().sizeHint().height())
 
     # ----------------------------------------------------------------------------------------------------- build
 
