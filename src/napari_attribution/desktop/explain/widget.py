@@ -63,7 +63,7 @@ class ExplainWell(QWidget):
         self.destroyed.connect(lambda: (viewer_events.theme.disconnect(theme), controller.close()))
         self.render_state()
 
-    def sizeHint(self) -> QSize:
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Wide enough for the names of wells and classes; the user may make it narrower."""
         return QSize(400, super().sizeHint().height())
 
