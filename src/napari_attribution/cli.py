@@ -3,43 +3,67 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.errors import AttributionError, RequestError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from napari_attribution.methods import Attribution
     from napari_attribution.wells import Well
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 does not fit (check), 2 wrong input."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "±" is no reason to fail
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except AttributionError as error:
         print(f"napari-attribution: {error}", file=sys.stderr)
-        return 2
+    except BrokenPipeError:
+        # Whoever read the output has had enough; nothing may be written on the way out either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("napari-attribution: stopped.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if os.environ.get("NAPARI_ATTRIBUTION_DEBUG"):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        print(
+            f"napari-attribution: something unexpected went wrong ({what}). Please report it; with the environment variable "
+            "NAPARI_ATTRIBUTION_DEBUG=1 set, the details are shown.",
+            file=sys.stderr,
+        )
+    return 2
 
 
 def _explain(options: argparse.Namespace) -> int:
     from napari_attribution.classifiers import load_classifier
     from napari_attribution.methods import explain
+    from napari_attribution.methods.explain import check_parameters, find_method
     from napari_attribution.methods.export import check_folder, write_attribution
 
     out = check_folder(Path(options.out))
-    well = _well(options)
-    classifier = load_classifier(options.classifier, device=options.device, card=options.card)
     parameters = _parameters(options.set)
     if options.layer is not None:
         parameters["layer"] = options.layer
+    check_parameters(find_method(options.method), parameters)
+    well = _well(options)
+    classifier = load_classifier(options.classifier, device=options.device, card=options.card)
     attribution = explain(
         classifier,
         well,
@@ -48,10 +72,13 @@ def _explain(options: argparse.Namespace) -> int:
         options.score,
         against=options.against,
         stain_map=_pairs(options.map, "--map"),
+        cells=_cells(options.cells),
         accept_flaws=options.accept_flaws,
+        progress=_progress(),
         **parameters,
     )
-    written = write_attribution(attribution, out, stem=f"{well.name.replace(' ', '-')}_{options.method}")
+    stem = "_".join((well.name, attribution.method, attribution.target)).replace(" ", "-").replace("/", "-")
+    written = write_attribution(attribution, out, stem)
     if options.json:
         answer = {
             "class": attribution.target,
@@ -67,7 +94,7 @@ def _explain(options: argparse.Namespace) -> int:
             "forwards": attribution.forwards,
             "warnings": list(attribution.warnings),
         }
-        print(json.dumps(answer, ensure_ascii=False))
+        print(json.dumps(answer))
     else:
         print(_table(attribution))
         print(f"map     {written.map}\nrecord  {written.record}")
@@ -112,8 +139,8 @@ def _card(options: argparse.Namespace) -> int:
 
     size = None
     if options.size is not None:
-        numbers = _numbers(options.size.replace("x", ","), "--size")
-        if len(numbers) not in (1, 2) or any(number != int(number) for number in numbers):
+        numbers = options.size.replace("x", ",").split(",")
+        if len(numbers) not in (1, 2) or not all(number.strip().isdecimal() for number in numbers):
             raise RequestError(f"--size takes height,width in whole pixels, found {options.size!r}.")
         size = (int(numbers[0]), int(numbers[-1]))
     card = ClassifierCard(
@@ -132,11 +159,41 @@ def _card(options: argparse.Namespace) -> int:
     return 0
 
 
+def _progress() -> Callable[[int, int], None]:
+    """Tells a person at a terminal how far it is, once it has taken two seconds."""
+    started = shown = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - started > 2 and (now - shown > 0.2 or done == total):
+            shown = now
+            print(
+                f"\r{100 * done / max(total, 1):3.0f} %", end="\n" if done == total else "", file=sys.stderr, flush=True
+            )
+
+    return report
+
+
+def _cells(path: str | None) -> npt.NDArray[np.float64] | None:
+    """The cells' centres from a table of row,column lines."""
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        return np.loadtxt(path, delimiter=",", ndmin=2, usecols=(0, 1))
+    except (OSError, ValueError, IndexError) as error:
+        raise RequestError(
+            f"--cells takes a file with one row,column a line, in well pixels, without a heading: {path} is not so ({error})."
+        ) from None
+
+
 def _well(options: argparse.Namespace) -> Well:
     from napari_attribution.wells import read_well
 
     stains = options.stains.split(",") if options.stains else None
-    return read_well(options.well, stains=stains, project=options.project)
+    return read_well(options.well, stains=stains, project=options.project, pattern=options.pattern)
 
 
 def _table(attribution: Attribution) -> str:
@@ -202,6 +259,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--stains", help="names of the well's channels, in their order, with commas between them")
         command.add_argument("--project", help="make one plane of a z-stack: max, mean or middle")
         command.add_argument(
+            "--pattern", help="for a file per stain: a regular expression with the named groups stain, well and field"
+        )
+        command.add_argument(
             "--map",
             action="append",
             default=[],
@@ -227,6 +287,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--score", default="logit", help="logit, probability or contrast (default: logit)")
     explain.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the method, such as steps=20"
+    )
+    explain.add_argument(
+        "--cells", metavar="FILE", help="centres of the cells, a row,column a line, for single-cell classifiers"
     )
     explain.add_argument("--accept-flaws", action="store_true", help="explain although a stain is empty or saturated")
     explain.add_argument(

@@ -159,6 +159,8 @@ def bad_inputs(tmp_path: Path) -> dict[str, tuple[list, str]]:
         "no such layer": ([MITO, *good, "--layer", "conv9"], "no layer 'conv9'"),
         "no such device": ([MITO, *good, "--device", "cuda:9"], "no device 'cuda:9'"),
         "no such parameter": ([MITO, *good, "--set", "speed=9"], "no parameter 'speed'"),
+        "a request as a parameter": ([MITO, *good, "--set", "target=control"], "no parameter 'target'"),
+        "no such cells": ([MITO, *good, "--cells", tmp_path / "none.csv"], "--cells takes a file"),
         "no such card": ([MITO, *good, "--card", tmp_path / "none.yaml"], "none.yaml"),
         "no room for output": ([MITO, *good, "--out", locked / "out"], "can be written"),
     }
@@ -174,6 +176,17 @@ def test_bad_input_ends_in_one_sentence_and_code_2(tmp_path, capsys):
         assert err.startswith("napari-attribution: "), name
         assert "Traceback" not in err, name
     assert not list(out.glob("*.json")), "nothing was explained, so nothing may be written"
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "32.5,32", "0,10", "1,2,3", "x"])
+def test_sizes_that_are_none(size, tmp_path, capsys):
+    weights = networks.save(networks.make("gap"), tmp_path / "net.pt")
+    code, _, err = said(
+        capsys, "card", weights, "--stains", "DNA,ER,Mito", "--classes", "control,hit,dead", "--size", size, "--mean", "1,2,3",
+        "--std", "1,1,1",
+    )  # fmt: skip
+    assert code == 2
+    assert "size" in err or "no input" in err
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")

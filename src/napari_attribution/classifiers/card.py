@@ -29,7 +29,7 @@ class ClassifierCard(BaseModel):
         Where something is missing or contradicts itself, with all that is wrong in one sentence each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     stains: Names = Field(description="The stains, in the order in which the classifier wants its input channels")
     classes: Names = Field(description="The classes, in the order of the classifier's scores")

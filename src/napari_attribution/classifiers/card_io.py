@@ -80,7 +80,7 @@ def card_from_text(text: str, origin: str) -> ClassifierCard:
         return _card(description)
     except CardError:
         raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise CardError(
             f"{origin} does not describe a classifier of stains ({type(error).__name__}: {error})."
         ) from None
@@ -266,7 +266,7 @@ def _description(
 
 def _title(name: str) -> str:
     """A name as the specification allows it: plain characters, at least five."""
-    title = re.sub(r"[^\w\- ()+]", " ", name).strip()
+    title = re.sub(r"[^A-Za-z0-9_\- ()+]", " ", name).strip()
     return title if len(title) >= 5 else f"{title} classifier".strip()
 
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.geometry import Grid
 from napari_attribution.classifiers.graph_cut import Cut, Halves
-from napari_attribution.classifiers.memory import in_batches
+from napari_attribution.classifiers.memory import in_batches, is_out_of_memory
 from napari_attribution.errors import ClassifierError, LayerError
 
 WITH_GRADIENT = 2.2
@@ -48,6 +49,8 @@ class Layer:
         Input pixels a location, along the rows.
     block : bool
         Whether it is a block's output: the only value that the rest of the network reads.
+    grid : Grid
+        Where its locations lie in the input.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Layer:
     shape: tuple[int, int, int]
     stride: float
     block: bool
+    grid: Grid
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,14 @@ class Classifier:
     Parameters
     ----------
     network : callable
-        Takes (N, C, h, w) float32, returns what the file's forward returns.
+        Takes (N, C, h, w) of its dtype, returns what the file's forward returns.
     card : ClassifierCard
     device : torch.device
     cutter : Cutter, optional
         None where the network cannot be cut.
     path, sha256 : the file, for the record.
+    dtype : torch.dtype
+        Of the network's weights; inputs are made so.
 
     Raises
     ------
@@ -99,6 +105,7 @@ class Classifier:
         cutter: Cutter | None = None,
         path: Path | None = None,
         sha256: str = "",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self._network = network
         self.card = card
@@ -114,14 +121,20 @@ class Classifier:
         notes: list[str] = []
 
         self.one_by_one = False
-        self._probabilities = False
+        self._dtype = dtype
+        self._answers = "logits"
         self._probe_inputs = self._probe()
-        single, self._probabilities = self._check_scores()
+        self._answers = self._check_answers()
+        single = self._check_scores()
         self.one_by_one = self._check_batches(single)
         if self.one_by_one:
             notes.append("The network takes one input at a time, so everything is slower.")
-        if self._probabilities:
+        if self._answers == "probabilities":
             notes.append("The network answers with probabilities; their logarithm serves as the logit.")
+        if self._answers == "sigmoids":
+            notes.append(
+                "The network answers with a probability a class, each by itself; their log-odds serve as the logits."
+            )
         self.gradients = self._check_gradients()
         if not self.gradients:
             notes.append("The network gives no gradients, so methods that train mixing weights are not available.")
@@ -180,18 +193,21 @@ class Classifier:
             return in_batches(lambda part: self.scores(make(part)), count, self._bytes_of_a_forward)
 
     def _answer(self, x: Tensor) -> Tensor:
+        return self._as_scores(self._run(x), x)
+
+    def _run(self, x: Tensor) -> Any:
+        """What the network's forward returns for x."""
         try:
             # The optimising executor would recompile at every new shape, for seconds; this is the plain one.
             with torch.jit.optimized_execution(False):
-                output = self._network(x.clone())
-        except torch.cuda.OutOfMemoryError:
-            raise
+                return self._network(x.to(self._dtype, copy=True))
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             raise ClassifierError(
                 f"The network cannot take an input of {tuple(x.shape)} (batch, stains, height, width): {_reason(error)} "
                 "Check the number of stains and the input size on the card."
             ) from error
-        return self._as_scores(output, x)
 
     def _as_scores(self, output: Any, x: Tensor) -> Tensor:
         n, k = len(x), len(self.classes)
@@ -199,6 +215,8 @@ class Classifier:
         found = tuple(scores.shape)
         if scores.ndim == 4 and scores.shape[2:] == (1, 1):
             scores = scores.flatten(1)
+        if scores.ndim == 1 and k == 2 and len(scores) == n:
+            scores = scores[:, None]
         if scores.ndim > 2:
             raise ClassifierError(
                 f"The network answers with an image of shape {found}, not with class scores: it is a segmentation or "
@@ -206,21 +224,25 @@ class Classifier:
             )
         if scores.ndim != 2 or len(scores) != n:
             raise ClassifierError(
-                f"For {n} input{'s' * (n > 1)} of {tuple(x.shape[1:])} the network answers with the shape {found}, whose first "
-                f"number should be {n}. The input size on the card ({self.card.size}) is probably wrong."
+                f"For {n} input{'s' * (n > 1)} of {tuple(x.shape[1:])} the network answers with the shape {found}, but "
+                f"{(n, k)} is wanted: one row an input, one score a class. Check the input size on the card ({self.card.size})."
             )
-        if scores.shape[1] == 1 and k == 2:
-            scores = torch.cat(
-                [1 - scores, scores] if self._probabilities else [torch.zeros_like(scores), scores], dim=1
-            )
-        if scores.shape[1] != k:
+        if scores.shape[1] != k and (scores.shape[1], k) != (1, 2):
             raise ClassifierError(
                 f"The network gives {scores.shape[1]} scores, but the card names {k} classes ({', '.join(self.classes)}). "
                 "Name one class a score, in order."
             )
-        if self._probabilities:
+        return self._as_logits(scores.float())
+
+    def _as_logits(self, scores: Tensor) -> Tensor:
+        """(N, K) or (N, 1) scores as (N, K) logits: a single score is that of the second of two classes."""
+        if self._answers == "probabilities":
             scores = scores.clamp_min(1e-12).log()
-        return scores.float()
+        elif self._answers == "sigmoids":
+            scores = scores.clamp(1e-7, 1 - 1e-7).logit()
+        if scores.shape[1] == 1 and len(self.classes) == 2:
+            return torch.cat([torch.zeros_like(scores), scores], dim=1)
+        return scores
 
     # ------------------------------------------------------------------------------------------------ the two halves
 
@@ -241,7 +263,7 @@ class Classifier:
         halves = self._split(layer)
         self.forwards += len(x) * (1 - self.head_cost(layer))
         with torch.jit.optimized_execution(False):
-            values, skips = halves.features(x.to(self._device).clone())
+            values, skips = halves.features(x.to(self._device, self._dtype, copy=True))
         return Activation(values, skips)
 
     def head(self, activation: Activation, layer: str | None = None) -> Tensor:
@@ -253,10 +275,13 @@ class Classifier:
         n = len(activation.values)
         gradient = torch.is_grad_enabled() and activation.values.requires_grad
         self.forwards += n * self.head_cost(layer) * (WITH_GRADIENT if gradient else 1.0)
-        skips = tuple(skip.expand(n, *skip.shape[1:]).clone() for skip in activation.skips)
+        parts = activation.values.split(1 if self.one_by_one else n)
+        return torch.cat([self._head(halves, part, activation.skips) for part in parts])
+
+    def _head(self, halves: Halves, values: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
+        shared = tuple(skip.expand(len(values), *skip.shape[1:]).clone() for skip in skips)
         with torch.jit.optimized_execution(False):
-            output = halves.head(activation.values.clone(), skips)
-        return self._as_scores(output, activation.values)
+            return self._as_scores(halves.head(values.clone(), shared), values)
 
     def layer(self, name: str | None = None) -> Layer:
         """The layer of that name, or the default one.
@@ -269,7 +294,12 @@ class Classifier:
         if self.default_layer is None:
             raise LayerError(
                 "This network cannot be cut into two halves exactly, so methods that look inside it (Pixel Ablation-CAM) are "
-                "not available. PCIM and DCMIX need only its input and output."
+                "not available."
+                + (
+                    " PCIM and DCMIX need only its input and output."
+                    if self.gradients
+                    else " It gives no gradients either."
+                )
             )
         wanted = self.default_layer if name is None else name
         for layer in self.layers:
@@ -303,18 +333,38 @@ class Classifier:
         generator = torch.Generator().manual_seed(0)
         return torch.randn(2, len(self.card.stains), h, w, generator=generator).to(self._device)
 
-    def _check_scores(self) -> tuple[Tensor, bool]:
-        """The scores of the first probe, and whether they are probabilities."""
+    def _check_answers(self) -> str:
+        """Whether the network answers with logits, with probabilities that sum to 1, or with one sigmoid a class."""
+        answers = []
         with torch.no_grad():
-            first = [self.scores(single) for single in self._probe_inputs.split(1)]
-        scores = torch.cat(first)
-        sums = scores.sum(dim=1)
-        probabilities = bool((scores >= 0).all() and (scores <= 1).all() and (sums - 1).abs().max() < 1e-4)
-        if probabilities and len(self.classes) == 2 and bool((scores[:, 0] == 0).all()):
-            probabilities = False
-        if probabilities:
-            scores = scores.clamp_min(1e-12).log()
-        return scores, probabilities
+            # Logits leave [0, 1] for a strong input at the latest; probabilities never do.
+            for factor in (0.0, 1.0, -1.0, 100.0, -100.0):
+                output = self._run(factor * self._probe_inputs[:1])
+                answers.append(_sole_scores(output, len(self.classes)).float().flatten())
+        answer = torch.stack(answers)
+        if not bool(((answer >= 0) & (answer <= 1)).all()):
+            return "logits"
+        if answer.shape[1] > 1 and float((answer.sum(dim=1) - 1).abs().max()) < 1e-3:
+            return "probabilities"
+        # A network whose answer does not depend on its input tells nothing of itself.
+        return "sigmoids" if float(answer.std(dim=0).max()) > 0 else "logits"
+
+    def _check_scores(self) -> Tensor:
+        """The scores of the two probes, each by itself."""
+        with torch.no_grad():
+            scores = torch.cat([self.scores(single) for single in self._probe_inputs.split(1)])
+            again = torch.cat([self.scores(single) for single in self._probe_inputs.split(1)])
+        if not bool(torch.isfinite(scores).all()):
+            raise ClassifierError(
+                "For a random input the network's scores are not numbers (NaN or infinity): its weights are damaged, or the "
+                "card's input size is not the one that it was made for."
+            )
+        if not _same(scores, again):
+            raise ClassifierError(
+                "The network gives another answer each time it is asked: something in it is random (dropout left on?). "
+                "Ask its author to export it in eval mode: torch.jit.script(model.eval())."
+            )
+        return scores
 
     def _check_batches(self, single: Tensor) -> bool:
         """Whether the network must be fed one input at a time."""
@@ -330,7 +380,9 @@ class Classifier:
         try:
             with torch.enable_grad():
                 gradient = torch.autograd.grad(self.scores(x).sum(), x, allow_unused=True)[0]
-        except (RuntimeError, ClassifierError):
+        except (RuntimeError, ClassifierError) as error:
+            if is_out_of_memory(error):
+                raise
             return False
         return gradient is not None and bool(torch.isfinite(gradient).all())
 
@@ -342,14 +394,12 @@ class Classifier:
         try:
             cuts = self._cutter.cuts(x)
         except (RuntimeError, LayerError) as error:
+            if is_out_of_memory(error):
+                raise
             return [f"The network cannot be cut ({_reason(error)}), so Pixel Ablation-CAM is not available."]
         self._cuts = {cut.name: cut for cut in cuts}
-        rows = x.shape[2]
         self.layers = tuple(
-            Layer(
-                cut.name, cut.kind, (cut.shape[0], cut.shape[1], cut.shape[2]), rows / cut.shape[1], cut.is_block_output
-            )
-            for cut in cuts
+            Layer(cut.name, cut.kind, cut.shape, cut.grid.jump[0], cut.is_block_output, cut.grid) for cut in cuts
         )
         blocks = [layer for layer in self.layers if layer.block] or list(self.layers)
         roomy = [layer for layer in blocks if layer.shape[1] * layer.shape[2] >= FEWEST_LOCATIONS]
@@ -365,32 +415,34 @@ class Classifier:
 
     def _difference(self, halves: Halves) -> str:
         """Empty where head(features(x)) is the network, for a batch of 1 and of 2 and for gradients; else what differs."""
-        for x in (self._probe_inputs[:1], self._probe_inputs)[: 1 if self.one_by_one else 2]:
-            with torch.no_grad():
-                whole = self._answer(x)
-                try:
-                    with torch.jit.optimized_execution(False):
-                        values, skips = halves.features(x.clone())
-                        # A skip that shares its memory with the activation would not feel the ablation.
-                        if any(skip.data_ptr() == values.data_ptr() for skip in skips):
-                            return "the activation crosses the cut twice"
-                        parts = self._as_scores(halves.head(values.clone(), tuple(skip.clone() for skip in skips)), x)
-                except (RuntimeError, ClassifierError) as error:
-                    return _reason(error)
-            if not _same(whole, parts):
-                return f"scores differ by {float((whole - parts).abs().max()):.2g}"
-        if self.gradients:
-            x = self._probe_inputs[:1]
-            with torch.enable_grad(), torch.jit.optimized_execution(False):
-                one = x.clone().requires_grad_(True)
-                whole_gradient = torch.autograd.grad(self._answer(one).sum(), one)[0]
-                two = x.clone().requires_grad_(True)
-                values, skips = halves.features(two.clone())
-                parts = self._as_scores(halves.head(values.clone(), tuple(skip.clone() for skip in skips)), x)
-                parts_gradient = torch.autograd.grad(parts.sum(), two)[0]
-            if not _same(whole_gradient, parts_gradient):
-                return "gradients differ"
-        return ""
+        probes = (self._probe_inputs[:1], self._probe_inputs)[: 1 if self.one_by_one else 2]
+        try:
+            for x in probes:
+                with torch.no_grad(), torch.jit.optimized_execution(False):
+                    whole = self._answer(x)
+                    values, skips = halves.features(x.to(self._dtype, copy=True))
+                    # A skip that shares its memory with the activation would not feel the ablation.
+                    if any(skip.data_ptr() == values.data_ptr() for skip in skips):
+                        return "the activation crosses the cut twice"
+                    parts = self._head(halves, values, skips)
+                if not _same(whole, parts):
+                    return f"scores differ by {float((whole - parts).abs().max()):.2g}"
+            return self._difference_of_gradients(halves) if self.gradients else ""
+        except (RuntimeError, ClassifierError) as error:
+            if is_out_of_memory(error):
+                raise
+            return _reason(error)
+
+    def _difference_of_gradients(self, halves: Halves) -> str:
+        x = self._probe_inputs[:1]
+        with torch.enable_grad(), torch.jit.optimized_execution(False):
+            one, two = x.clone().requires_grad_(True), x.clone().requires_grad_(True)
+            (whole,) = torch.autograd.grad(self._answer(one).sum(), one)
+            values, skips = halves.features(two.to(self._dtype, copy=True))
+            parts, read = torch.autograd.grad(self._head(halves, values, skips).sum(), (two, values), allow_unused=True)
+        if read is None:
+            return "the scores do not depend on it"
+        return "" if parts is not None and _same(whole, parts) else "gradients differ"
 
     @property
     def _bytes_of_a_forward(self) -> int:
@@ -422,6 +474,8 @@ def _same(a: Tensor, b: Tensor) -> bool:
     if a.shape != b.shape:
         return False
     scale = float(a.abs().max()) if a.numel() else 1.0
+    if not bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
+        return False
     return bool(torch.allclose(a, b, rtol=1e-4, atol=1e-5 * max(scale, 1e-6)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -24,8 +25,11 @@ def list_devices() -> tuple[Device, ...]:
     devices = []
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
-            free = torch.cuda.mem_get_info(index)[0]
-            title = f"{torch.cuda.get_device_name(index)}, {free / 2**30:.0f} GiB free"
+            title, free = torch.cuda.get_device_name(index), None
+            # Even to be asked, a GPU wants some memory: one that is full answers with an error.
+            with suppress(RuntimeError):
+                free = torch.cuda.mem_get_info(index)[0]
+                title += f", {free / 2**30:.0f} GiB free"
             devices.append(Device(f"cuda:{index}", title, free))
     if torch.backends.mps.is_available():
         devices.append(Device("mps", "Apple GPU"))
@@ -41,6 +45,8 @@ def choose_device(name: str = "auto") -> torch.device:
     DeviceError
         Where this machine has no such device; names those that it has.
     """
+    if name == "cpu":
+        return torch.device("cpu")
     devices = list_devices()
     wanted = devices[0].name if name == "auto" else "cuda:0" if name == "cuda" else name
     if wanted not in {device.name for device in devices}:

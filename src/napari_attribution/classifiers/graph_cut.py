@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from napari_attribution.classifiers.geometry import Grid, grids
 from napari_attribution.errors import LayerError
 
 # Operations that only rearrange, pool or thin out what the block before them has made.
@@ -60,15 +62,18 @@ class Cut:
         How many values (skips) cross the cut beside it.
     head_cost : float
         Share of a forward's arithmetic that is behind the cut.
+    grid : Grid
+        Where its locations lie in the input.
     """
 
     node: int
     output: int
     name: str
     kind: str
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int]
     crossing: int
     head_cost: float
+    grid: Grid
 
     @property
     def is_block_output(self) -> bool:
@@ -103,27 +108,33 @@ class GraphCut:
 
     def cuts(self, x: Tensor) -> tuple[Cut, ...]:
         """Every place to cut, first to last, found by running the graph on x, a (2, C, h, w) tensor."""
-        positions, values = self._values(x)
-        work = self._work(dict(zip(positions, values, strict=True)))
-        total, done = max(sum(work), 1.0), 0.0
         nodes = list(self._graph.nodes())
+        positions, made = self._values(x)
+        inputs = list(self._graph.inputs())
+        values = dict(zip((value.unique() for value in inputs[1:]), self._parameters, strict=True))
+        values |= {nodes[n].outputsAt(o).unique(): value for (n, o), value in zip(positions, made, strict=True)}
+        values[inputs[0].unique()] = x
+        known = grids(nodes, inputs[0], values)
+        behind = _shares_behind(nodes, values)
+        crossings = _Crossings(nodes, self._graph)
+        modules = self._modules_before(nodes)
         cuts: list[Cut] = []
         names: dict[str, int] = {}
-        for (position, output), value in zip(positions, values, strict=True):
-            done = sum(work[: position + 1])
-            if not isinstance(value, Tensor) or value.ndim != 4 or not value.is_floating_point():
+        for (position, output), value in zip(positions, made, strict=True):
+            unique = nodes[position].outputsAt(output).unique()
+            if not isinstance(value, Tensor) or not value.is_floating_point() or unique not in known:
                 continue
-            if len(value) != len(x) or value.shape[2] * value.shape[3] < 2:
+            if value.ndim != 4 or len(value) != len(x) or value.shape[2] * value.shape[3] < 2:
                 continue
-            crossing = self._crossing(self._graph, position, output)
+            crossing = crossings.at(position, output)
             if crossing is None:
                 continue
             kind = nodes[position].kind().split("::")[-1].strip("_")
-            stem = f"{self._module_before(position)}:{kind}".lstrip(":")
+            stem = f"{modules[position]}:{kind}".lstrip(":")
             names[stem] = names.get(stem, 0) + 1
             name = stem if names[stem] == 1 else f"{stem}:{names[stem]}"
-            shape = tuple(value.shape[1:])
-            cuts.append(Cut(position, output, name, kind, shape, len(crossing), 1 - done / total))
+            shape = (value.shape[1], value.shape[2], value.shape[3])
+            cuts.append(Cut(position, output, name, kind, shape, len(crossing), behind[position], known[unique]))
         return tuple(cuts)
 
     def _values(self, x: Tensor) -> tuple[list[tuple[int, int]], list[Any]]:
@@ -144,23 +155,6 @@ class GraphCut:
             made = _function("probe", graph)(x.clone(), *self._parameters)
         return positions, [made] if len(outputs) == 1 else list(made)
 
-    def _work(self, values: dict[tuple[int, int], Any]) -> list[float]:
-        """Multiplications of every top-level node: a convolution or matrix product does as many for each number that it
-        makes as its weight has for an output channel; anything else is taken to do one."""
-        tensors = dict(zip((value.unique() for value in list(self._graph.inputs())[1:]), self._parameters, strict=True))
-        work = []
-        for position, node in enumerate(self._graph.nodes()):
-            made = values.get((position, 0))
-            if not isinstance(made, Tensor):
-                work.append(0.0)
-                continue
-            each = 1.0
-            if any(word in node.kind() for word in _PRODUCTS):
-                weights = [tensors[value.unique()] for value in node.inputs() if value.unique() in tensors]
-                each = max((weight.numel() / len(weight) for weight in weights if weight.ndim >= 2), default=1.0)
-            work.append(made.numel() * each)
-        return work
-
     def split(self, cut: Cut) -> Halves:
         """The two halves at a cut."""
         parameters = self._parameters
@@ -176,28 +170,10 @@ class GraphCut:
 
         return Halves(run_features, run_head)
 
-    def _crossing(self, graph: Any, node: int, output: int) -> list[Any] | None:
-        """Values made before the cut and read behind it, the cut's own apart; None if one is no tensor."""
-        nodes = list(graph.nodes())
-        own = nodes[node].outputsAt(output)
-        x = next(iter(graph.inputs()))
-        before: dict[int, Any] = {x.unique(): x}
-        for earlier in nodes[: node + 1]:
-            if earlier.kind() != "prim::Constant":
-                before.update({value.unique(): value for value in earlier.outputs()})
-        read: dict[int, Any] = {}
-        for later in [*nodes[node + 1 :], graph.return_node()]:
-            for value in _reads(later):
-                if value.unique() in before and value.unique() != own.unique():
-                    read[value.unique()] = before[value.unique()]
-        if any(not value.type().isSubtypeOf(torch._C.TensorType.get()) for value in read.values()):
-            return None
-        return list(read.values())
-
     def _features_graph(self, cut: Cut) -> Any:
         graph = self._graph.copy()
         nodes = list(graph.nodes())
-        crossing = self._crossing(graph, cut.node, cut.output) or []
+        crossing = _Crossings(nodes, graph).at(cut.node, cut.output) or []
         _clear_outputs(graph)
         for value in (nodes[cut.node].outputsAt(cut.output), *crossing):
             graph.registerOutput(value)
@@ -208,7 +184,8 @@ class GraphCut:
     def _head_graph(self, cut: Cut) -> Any:
         graph = self._graph.copy()
         nodes = list(graph.nodes())
-        values = [nodes[cut.node].outputsAt(cut.output), *(self._crossing(graph, cut.node, cut.output) or [])]
+        crossing = _Crossings(nodes, graph).at(cut.node, cut.output) or []
+        values = [nodes[cut.node].outputsAt(cut.output), *crossing]
         # The halves' inputs stand in front of the parameters: the trailing inputs are added anew, in their order.
         old = list(graph.inputs())
         for value in values:
@@ -226,16 +203,58 @@ class GraphCut:
             graph.eraseInput(0)
         return graph
 
-    def _module_before(self, node: int) -> str:
-        """Path of the module whose weights were read last, at or before a top-level node."""
+    def _modules_before(self, nodes: list[Any]) -> list[str]:
+        """For every node, the path of the module whose weights were read last, there or before."""
         parameters = {
             value.unique(): path for value, path in zip(list(self._graph.inputs())[1:], self._modules, strict=True)
         }
-        for earlier in reversed(list(self._graph.nodes())[: node + 1]):
-            for value in _reads(earlier):
-                if value.unique() in parameters:
-                    return parameters[value.unique()]
-        return ""
+        last, paths = "", []
+        for node in nodes:
+            last = next((parameters[v.unique()] for v in _reads(node) if v.unique() in parameters), last)
+            paths.append(last)
+        return paths
+
+
+class _Crossings:
+    """What crosses a cut beside it, for every cut of a graph, from one pass over it."""
+
+    def __init__(self, nodes: list[Any], graph: Any) -> None:
+        self._nodes = nodes
+        x = next(iter(graph.inputs()))
+        self._made: list[tuple[int, Any]] = [(-1, x)]
+        self._last_read: dict[int, int] = {}
+        for position, node in enumerate([*nodes, graph.return_node()]):
+            for value in _reads(node):
+                self._last_read[value.unique()] = position
+            if position < len(nodes) and node.kind() != "prim::Constant":
+                self._made += [(position, value) for value in node.outputs()]
+
+    def at(self, node: int, output: int) -> list[Any] | None:
+        """Values made before the cut and read behind it, the cut's own apart; None if one is no tensor."""
+        own = self._nodes[node].outputsAt(output).unique()
+        crossing = [
+            value
+            for made, value in self._made
+            if made <= node < self._last_read.get(value.unique(), -1) and value.unique() != own
+        ]
+        if any(not value.type().isSubtypeOf(torch._C.TensorType.get()) for value in crossing):
+            return None
+        return crossing
+
+
+def _shares_behind(nodes: list[Any], values: dict[int, Any]) -> list[float]:
+    """For every node, the share of all multiplications that is done behind it: a convolution or matrix product does as
+    many for each number that it makes as its weight has for an output channel; anything else is taken to do one."""
+    work = []
+    for node in nodes:
+        made = next((values.get(value.unique()) for value in node.outputs()), None)
+        each = 1.0
+        if any(word in node.kind() for word in _PRODUCTS):
+            weights = [values.get(value.unique()) for value in list(node.inputs())[1:]]
+            each = max((w.numel() / len(w) for w in weights if isinstance(w, Tensor) and w.ndim >= 2), default=1.0)
+        work.append(made.numel() * each if isinstance(made, Tensor) else 0.0)
+    total = max(sum(work), 1.0)
+    return [1 - done / total for done in accumulate(work)]
 
 
 def _lower(module: torch.jit.ScriptModule) -> tuple[Any, list[Tensor], list[str]]:
@@ -253,7 +272,7 @@ def _lower(module: torch.jit.ScriptModule) -> tuple[Any, list[Tensor], list[str]
             continue
         owner, path = owners[node.input().unique()]
         name = node.s("name")
-        value = getattr(owner, name) if hasattr(owner, name) else owner.getattr(name)
+        value = owner.getattr(name)
         here = f"{path}.{name}".lstrip(".")
         if isinstance(value, torch._C.ScriptModule):
             owners[node.output().unique()] = (value, here)

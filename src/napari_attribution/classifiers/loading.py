@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from napari_attribution.classifiers.card_io import card_path, find_card, read_ca
 from napari_attribution.classifiers.classifier import Classifier, _reason
 from napari_attribution.classifiers.devices import choose_device
 from napari_attribution.classifiers.graph_cut import GraphCut
-from napari_attribution.classifiers.memory import is_out_of_memory
-from napari_attribution.errors import CardError, ClassifierError, DeviceError, LayerError
+from napari_attribution.classifiers.memory import is_out_of_memory, no_room
+from napari_attribution.errors import CardError, ClassifierError, DeviceError
+
+log = logging.getLogger(__name__)
 
 _EXPORT = "Ask its author to export it: torch.jit.script(model.eval()).save('classifier.pt')."
 
@@ -55,16 +58,17 @@ def load_classifier(
         )
     try:
         cutter: GraphCut | None = GraphCut(module)
-    except (LayerError, RuntimeError):
+    except Exception as error:  # the cut is an extra: whatever it stumbles over, the network itself can be used
+        log.info("%s cannot be cut: %s", path.name, error)
         cutter = None
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
-        return Classifier(module, card, chosen, cutter, path, sha256)
+        return Classifier(module, card, chosen, cutter, path, sha256, _dtype(module))
     except RuntimeError as error:
         if is_out_of_memory(error):
-            raise DeviceError(f"There is no room on {chosen} for {path.name}. Choose the CPU.") from None
-        raise
+            raise DeviceError(no_room(str(chosen))) from None
+        raise ClassifierError(f"{path.name} cannot be run: {_reason(error)}") from None
 
 
 def check_archive(path: Path) -> None:
@@ -125,7 +129,7 @@ def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
         module: Any = torch.jit.load(str(path), map_location=device)
     except RuntimeError as error:
         if is_out_of_memory(error):
-            raise DeviceError(f"There is no room on {device} for {path.name}. Choose the CPU.") from None
+            raise DeviceError(no_room(str(device))) from None
         raise ClassifierError(f"torch cannot open {path.name}: {_reason(error)}") from None
     except (ValueError, OSError, UnicodeDecodeError, AttributeError) as error:
         raise ClassifierError(f"torch cannot open {path.name}: {_reason(error)}") from None
@@ -138,7 +142,16 @@ def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
             f"{path.name} wants {len(needed)} inputs ({', '.join(argument.name for argument in needed)}); "
             "a classifier of a well takes one, the stack of its stains."
         )
+    if needed[0].type.kind() not in ("TensorType", "AnyType"):
+        raise ClassifierError(
+            f"{path.name} wants a {needed[0].type} for input; a classifier of a well takes one tensor, the stack of its stains."
+        )
     module.eval()
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module  # type: ignore[no-any-return]
+
+
+def _dtype(module: torch.jit.ScriptModule) -> torch.dtype:
+    """Of the network's weights: some are float64 or half."""
+    return next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)

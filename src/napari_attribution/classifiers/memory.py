@@ -44,16 +44,21 @@ def in_batches(
             if not is_out_of_memory(error):
                 raise
             if size == 1:
-                raise DeviceError(
-                    f"There is no room on the device for even one input ({bytes_each / 2**20:.0f} MiB for its largest step). "
-                    "Close other programs that use it, or choose the CPU."
-                ) from error
+                raise DeviceError(no_room("the device")) from error
             size = (size + 1) // 2
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             continue
         start += size
     return torch.cat(parts)
+
+
+def no_room(device: str) -> str:
+    """The sentence for a device that is full."""
+    return (
+        f"There is no room on {device} for even one input. Close other programs that use it, choose another device, or check "
+        "that the input size on the card is right."
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_attribution.classifiers.card import ClassifierCard
 from napari_attribution.classifiers.classifier import Classifier
-from napari_attribution.classifiers.preparation import prepare
+from napari_attribution.classifiers.preparation import Prepared, prepare
 from napari_attribution.errors import AttributionError
 from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws
@@ -18,13 +19,18 @@ FAR = 6.0
 """A stain whose typical normalised pixel is farther from zero than this was not normalised as in training."""
 
 
+FLAT = 0.05
+"""A stain that varies less than this, where it varied by 1 in training, was not normalised as in training."""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: right (True), worth knowing (None) or wrong (False), with a title and a sentence."""
+    """One thing looked at: right (True), worth knowing (None, perhaps seriously) or wrong (False), and what to say."""
 
     ok: bool | None
     title: str
     sentence: str
+    serious: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def preflight(
     mapped = ", ".join(a if a == b else f"{a} = {b}" for a, b in prepared.stains.items())
     findings = [
         Finding(True, "Stains", f"{len(prepared.stains)} of {len(card.stains)} found: {mapped}."),
-        _pixel_size(classifier, well),
+        pixel_size(card, well),
     ]
     severity = {"refuse": False, "warn": None}
     findings += [
@@ -61,7 +67,7 @@ def preflight(
         for flaw in flaws(well)
         if flaw.stain in prepared.stains.values()
     ]
-    findings += _ranges(prepared.inputs.numpy(), prepared.stains)
+    findings += normalisation(prepared)
     try:
         scores = classifier.scores_of_many(lambda part: prepared.inputs[part], len(prepared.inputs)).mean(dim=0).cpu()
     except AttributionError as error:
@@ -76,8 +82,9 @@ def preflight(
     return Preflight(tuple(findings), predicted, probabilities)
 
 
-def _pixel_size(classifier: Classifier, well: Well) -> Finding:
-    want, have = classifier.card.pixel_size, well.pixel_size
+def pixel_size(card: ClassifierCard, well: Well) -> Finding:
+    """Whether cells look as large to the classifier as they did in training."""
+    want, have = card.pixel_size, well.pixel_size
     if want is None or have is None:
         who = "the card" if want is None else "the well"
         return Finding(None, "Pixel size", f"Not compared: {who} does not give one.")
@@ -87,15 +94,19 @@ def _pixel_size(classifier: Classifier, well: Well) -> Finding:
             "Pixel size",
             f"The well has {have[0]:.3g} um a pixel, the classifier was trained on {want:.3g} um: cells look "
             f"{want / have[0]:.2g} times as large to it.",
+            serious=True,
         )
     return Finding(True, "Pixel size", f"{have[0]:.3g} um, trained on {want:.3g} um.")
 
 
-def _ranges(inputs: npt.NDArray[np.float32], stains: Mapping[str, str]) -> list[Finding]:
-    """What normalisation made of each stain: far from zero in the middle means that it cannot be right."""
+def normalisation(prepared: Prepared) -> list[Finding]:
+    """What normalisation made of each stain: far from zero in the middle, or hardly any contrast, cannot be right."""
     wrong = []
-    for index, name in enumerate(stains.values()):
-        middle = float(np.median(inputs[:, index]))
+    for index, name in enumerate(prepared.stains.values()):
+        pixels = prepared.inputs[:, index].numpy()
+        middle = float(np.median(pixels))
+        if float(pixels.std()) < FLAT:
+            wrong.append(f"{name} (its contrast is {pixels.std():.2g} of that in training)")
         if abs(middle) > FAR:
             wrong.append(f"{name} (typical pixel {middle:.1f} standard deviations from the training mean)")
     if wrong:

@@ -1,8 +1,8 @@
 """Preparation: from a well to the classifier's input, and a map's way back to well pixels.
 
 Resizing is bilinear with anti-aliasing (torch.nn.functional.interpolate), before normalisation. A map goes back by
-bilinear interpolation with pixel centres in the middle of their pixels (align_corners=False), so a place in the map
-lies where the input pixels that it stands for came from.
+bilinear interpolation between the places in the input that its locations stand for (`geometry.Grid`), with pixel centres
+in the middle of their pixels (align_corners=False).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.geometry import Grid
 from napari_attribution.classifiers.stains import match_stains
 from napari_attribution.errors import CardError
 from napari_attribution.wells import Well
@@ -60,12 +61,14 @@ class Prepared:
     well_shape: tuple[int, int]
     stains: dict[str, str]
 
-    def to_well(self, maps: Tensor) -> npt.NDArray[np.float32]:
-        """Lay one map an input over the well, averaging where windows overlap.
+    def to_well(self, maps: Tensor, grid: Grid | None = None) -> npt.NDArray[np.float32]:
+        """Lay one map an input over the well, bilinearly, averaging where windows overlap.
 
         Parameters
         ----------
         maps : (N, h', w') or (N, C, h', w') Tensor
+        grid : Grid, optional
+            Where in the input the map's locations lie; by default they share it out evenly.
 
         Returns
         -------
@@ -75,8 +78,12 @@ class Prepared:
         H, W = self.well_shape
         total = torch.zeros(planes.shape[1], H, W, dtype=torch.float64)
         count = torch.zeros(H, W, dtype=torch.float64)
+        size = (self.inputs.shape[2], self.inputs.shape[3])
+        grid = grid or Grid.even(size, (planes.shape[2], planes.shape[3]))
         for window, plane in zip(self.windows, planes.cpu().double(), strict=True):
-            laid = interpolate(plane[None], size=(window.height, window.width), mode="bilinear", align_corners=False)[0]
+            rows_of = _between(window.height, size[0], grid.start[0], grid.jump[0], planes.shape[2])
+            columns_of = _between(window.width, size[1], grid.start[1], grid.jump[1], planes.shape[3])
+            laid = rows_of @ plane @ columns_of.T
             rows, columns = _inside(window.top, window.height, H), _inside(window.left, window.width, W)
             there = (
                 slice(window.top + rows.start, window.top + rows.stop),
@@ -160,6 +167,15 @@ def _starts(length: int, tile: int) -> list[int]:
         return [0]
     count = int(np.ceil((length - tile) / (tile * (1 - _OVERLAP)))) + 1
     return [round(start) for start in np.linspace(0, length - tile, count)]
+
+
+def _between(length: int, pixels: int, start: float, jump: float, locations: int) -> Tensor:
+    """(length, locations) weights that interpolate linearly between locations, for each of a window's `length` rows that
+    became `pixels` rows of the input; beyond the outermost location its value holds."""
+    at_pixel = (torch.arange(length, dtype=torch.float64) + 0.5) * pixels / length - 0.5
+    at_location = ((at_pixel - start) / jump).clamp(0, locations - 1)
+    distance = (at_location[:, None] - torch.arange(locations, dtype=torch.float64)).abs()
+    return (1 - distance).clamp_min(0)
 
 
 def _inside(start: int, length: int, limit: int) -> slice:

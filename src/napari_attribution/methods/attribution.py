@@ -23,7 +23,8 @@ class Attribution:
         they speak against it, zero where they say nothing. With a leading axis it is resolved by stain, in the order of
         `stains`.
     native : (h', w') or (C, h', w') float32 ndarray
-        The same map at the resolution at which the method computed it, before it was laid over the well.
+        The same map at the resolution at which the method computed it, before it was laid over the well; the same as
+        `values` where the well was looked at in several inputs (tiles, cells).
     stains : tuple of C str
         The well's own names of the stains, in the order that the classifier wants.
     channel_importance : mapping of stain to float

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import interpolate
 
 from napari_attribution.errors import RequestError
 from napari_attribution.methods.channel_shapley import channel_shapley
@@ -40,10 +40,10 @@ def compute(problem: Problem, parameters: DcmixParameters) -> Result:
         raise RequestError("This network gives no gradients, so DCMIX cannot train its channel weights.")
     C = problem.x.shape[1]
     alpha = torch.full((C,), 0.5)
-    evidence = torch.zeros_like(problem.x[0])
+    evidence = torch.zeros(problem.x.shape[1:])
     for step in range(parameters.steps):
         both = torch.stack([alpha, 1 - alpha])[:, :, None, None]
-        by_pixel = problem.gradient(problem.mixed(both)).cpu() * (problem.x - problem.fill)
+        by_pixel = (problem.gradient(problem.mixed(both)) * (problem.x - problem.fill)).cpu()
         evidence += by_pixel.sum(dim=0) / (2 * parameters.steps)
         # Down the score of M(1 - alpha) is up by alpha: the two gradients add.
         pull = by_pixel.sum(dim=(0, 2, 3))
@@ -60,13 +60,12 @@ def compute(problem: Problem, parameters: DcmixParameters) -> Result:
         alpha - 0.5,
         "change of the stain's mixing weight",
         f"{problem.score.unit} a place",
-        None,
-        extra,
+        extra=extra,
     )
 
 
 def _pooled(evidence: Tensor) -> Tensor:
-    """Sums over 8 x 8 pixels: gradients at single pixels are noise."""
+    """Sums over places of about 8 x 8 pixels that share out the input evenly: gradients at single pixels are noise."""
     h, w = evidence.shape[1:]
-    size = 8 if min(h, w) >= 32 else 1
-    return avg_pool2d(evidence[None], size, ceil_mode=True)[0] * size**2
+    size = (max(1, round(h / 8)), max(1, round(w / 8)))
+    return interpolate(evidence[None], size=size, mode="area")[0] * (h * w / (size[0] * size[1]))

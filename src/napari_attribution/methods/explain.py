@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from napari_attribution.errors import ClassifierError, RequestError, WellError
+from napari_attribution.errors import ClassifierError, DeviceError, RequestError, WellError
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import METHODS, Method
 from napari_attribution.methods.parameters import Parameters
@@ -19,6 +19,8 @@ from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.preparation import Prepared
     from napari_attribution.methods.problem import Progress, Result
@@ -78,13 +80,10 @@ def explain(
     ClassifierError, DeviceError, CardError
         Where the classifier fails on the well, or has no room.
     """
-    import torch
-
+    from napari_attribution.classifiers.memory import is_out_of_memory, no_room
+    from napari_attribution.classifiers.preflight import normalisation, pixel_size
     from napari_attribution.classifiers.preparation import prepare
-    from napari_attribution.methods.fills import make_fill
-    from napari_attribution.methods.problem import Problem
     from napari_attribution.methods.record import make_record
-    from napari_attribution.methods.score import choose_score
 
     started = time.perf_counter()
     classifier.forwards = 0.0
@@ -92,23 +91,16 @@ def explain(
     settings = check_parameters(chosen, parameters)
     prepared = prepare(well, classifier.card, stain_map, cells)
     warnings = _check_pixels(well, prepared, accept_flaws)
-    inputs = prepared.inputs.to(classifier.device)
-    background = prepared.background.to(classifier.device)
-    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
-    if not bool(torch.isfinite(scores).all()):
-        raise ClassifierError(
-            "The classifier's scores for this well are not numbers (NaN or infinity). Check the normalisation on its card "
-            "against the well's pixel values."
-        )
-    mean_scores = scores.mean(dim=0)
-    asked = choose_score(score, target, against, classifier.classes, mean_scores)
-    compute = import_module(f"napari_attribution.methods.{chosen.module}").compute
-    results: list[Result] = []
-    for index in range(len(inputs)):
-        report = _windowed(progress, index, len(inputs))
-        x = inputs[index : index + 1]
-        fill = make_fill(settings.fill, x, background)
-        results.append(compute(Problem(classifier, x, fill, asked, report), settings))
+    doubts = (*normalisation(prepared), pixel_size(classifier.card, well))
+    warnings += [doubt.sentence for doubt in doubts if doubt.ok is False or (doubt.ok is None and doubt.serious)]
+    try:
+        results, asked, mean_scores = _compute(classifier, prepared, chosen, settings, score, target, against, progress)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise DeviceError(no_room(classifier.device)) from None
+        raise
+    record = make_record(classifier, well, prepared, chosen, settings, asked, [result.extra for result in results])
+    record |= {"cells": None if cells is None else np.asarray(cells).tolist(), "accept_flaws": accept_flaws}
     return _assemble(
         classifier,
         well,
@@ -119,8 +111,44 @@ def explain(
         warnings,
         chosen,
         time.perf_counter() - started,
-        make_record(classifier, well, prepared, chosen, settings, asked, results[0].extra),
+        record,
     )
+
+
+def _compute(
+    classifier: Classifier,
+    prepared: Prepared,
+    method: Method,
+    settings: Parameters,
+    kind: str,
+    target: str | None,
+    against: str | None,
+    progress: Progress | None,
+) -> tuple[list[Result], Score, Tensor]:
+    """The method's result for every input, the score that was meant, and the mean scores of the inputs."""
+    import torch
+
+    from napari_attribution.methods.fills import make_fill
+    from napari_attribution.methods.problem import Problem
+    from napari_attribution.methods.score import choose_score
+
+    inputs = prepared.inputs.to(classifier.device)
+    background = prepared.background.to(classifier.device)
+    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
+    if not bool(torch.isfinite(scores).all()):
+        raise ClassifierError(
+            "The classifier's scores for this well are not numbers (NaN or infinity). Check the normalisation on its card "
+            "against the well's pixel values."
+        )
+    asked = choose_score(kind, target, against, classifier.classes, scores.mean(dim=0))
+    compute = import_module(f"napari_attribution.methods.{method.module}").compute
+    results: list[Result] = []
+    for index in range(len(inputs)):
+        report = _windowed(progress, index, len(inputs))
+        x = inputs[index : index + 1]
+        fill = make_fill(settings.fill, x, background)
+        results.append(compute(Problem(classifier, x, fill, asked, report), settings))
+    return results, asked, scores.mean(dim=0)
 
 
 def find_method(name: str) -> Method:
@@ -189,20 +217,23 @@ def _assemble(
     import torch
 
     maps = torch.stack([result.map for result in results])
-    native: npt.NDArray[np.float32] = maps[0].float().numpy() if len(results) == 1 else prepared.to_well(maps)
+    values = prepared.to_well(maps, results[0].grid)
+    native: npt.NDArray[np.float32] = maps[0].float().numpy() if len(results) == 1 else values
     importance = torch.stack([result.importance for result in results]).mean(dim=0)
     total = float(importance.abs().sum())
     share = importance / total if total > 0 else importance
     names = tuple(prepared.stains.values())
     spread: dict[str, float] = {}
-    if results[0].spread is not None and total > 0:
-        spread = {name: float(value) / total for name, value in zip(names, results[0].spread, strict=True)}
+    errors = [result.spread for result in results if result.spread is not None]
+    if errors and total > 0:
+        error = torch.stack(errors).square().sum(dim=0).sqrt() / len(errors)
+        spread = {name: float(value) / total for name, value in zip(names, error, strict=True)}
     if not maps.any():
         warnings = [*warnings, "Nothing in this well changes the score: the map is zero everywhere."]
     probabilities = scores.softmax(dim=0)
     work = {"seconds": round(seconds, 4), "forwards": round(classifier.forwards, 2), "device": classifier.device}
     return Attribution(
-        values=prepared.to_well(maps),
+        values=values,
         native=native,
         stains=names,
         channel_importance={name: float(value) for name, value in zip(names, share, strict=True)},

@@ -18,8 +18,9 @@ Form "smooth" (default) deviates where the literal form is known to fail:
 - two games at once, keep and remove: the step goes up the score of M(alpha) and down that of M(1 - alpha);
 - steps are in proportion to the gradient, not Adam's (its equal step for every pixel destroys the map);
 - the map is the change of alpha, so a pixel that nothing pulls at reads zero;
-- with one weight per stain as well (`per_stain`, ours), the map is resolved by stain, and the score that the changes
-  gained, summed over the places, is the stain's importance.
+- with one weight per stain as well (`per_stain`, ours), the map is resolved by stain. Every change of a weight gains
+  score; what a stain gained where it was mixed in, less what it gained where it was mixed out (where it speaks against
+  the class), is its importance.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def compute(problem: Problem, parameters: PcimParameters) -> Result:
     """
     if not problem.classifier.gradients:
         raise RequestError(
-            "This network gives no gradients, so PCIM cannot train its mixing weights. Pixel Ablation-CAM needs none."
+            "This network gives no gradients, so PCIM cannot train its mixing weights."
+            + (" Pixel Ablation-CAM needs none." if problem.classifier.default_layer else "")
         )
     channels = problem.x.shape[1] if parameters.per_stain else 1
     if parameters.form == "literal":
@@ -52,7 +54,11 @@ def compute(problem: Problem, parameters: PcimParameters) -> Result:
     else:
         change, gained = _smooth(problem, parameters, channels)
     if parameters.per_stain:
-        importance, spread, meaning = gained, None, "score gained by mixing the stain in and out"
+        importance, spread, meaning = (
+            gained,
+            None,
+            "score gained by mixing the stain in, less what mixing it out gained",
+        )
     else:
         importance, spread = channel_shapley(problem)
         meaning = "Shapley value of the stain"
@@ -66,7 +72,7 @@ def compute(problem: Problem, parameters: PcimParameters) -> Result:
 
 
 def _smooth(problem: Problem, parameters: PcimParameters, channels: int) -> tuple[Tensor, Tensor]:
-    """(channels, gh, gw) change of alpha, and the (channels,) score gained."""
+    """(channels, gh, gw) change of alpha, and the (channels,) score gained, negative for what was mixed out."""
     h, w = problem.x.shape[2:]
     scale = parameters.grid / max(h, w)
     rows, columns = max(1, round(h * scale)), max(1, round(w * scale))
@@ -77,7 +83,7 @@ def _smooth(problem: Problem, parameters: PcimParameters, channels: int) -> tupl
         # Down the score of M(1 - alpha) is up by alpha: the two gradients add.
         pull = _gradient(problem, pixels).sum(dim=0, keepdim=True)
         moved = (alpha + parameters.step_size * pull / pull.abs().max().clamp_min(1e-12)).clamp(0, 1)
-        gained += ((moved - alpha) * pull).sum(dim=(0, 2, 3)) / 2
+        gained += ((moved - alpha) * pull.abs()).sum(dim=(0, 2, 3)) / 2
         alpha = moved
         problem.progress(step + 1, parameters.steps)
     return (alpha - 0.5)[0], gained
@@ -90,7 +96,7 @@ def _literal(problem: Problem, parameters: PcimParameters, channels: int) -> tup
     for step in range(parameters.steps):
         pull = _gradient(problem, alpha)
         moved = (alpha + parameters.step_size * pull / pull.abs().max().clamp_min(1e-12)).clamp_min(0)
-        gained += ((moved - alpha) * pull).sum(dim=(0, 2, 3))
+        gained += ((moved - alpha) * pull.abs()).sum(dim=(0, 2, 3))
         alpha = moved
         problem.progress(step + 1, parameters.steps)
     return (alpha - 1)[0], gained

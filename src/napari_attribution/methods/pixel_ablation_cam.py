@@ -64,6 +64,7 @@ def compute(problem: Problem, parameters: PixelAblationCamParameters) -> Result:
         "Shapley value of the stain",
         units,
         spread,
+        layer.grid,
         {"layer": layer.name, "locations": list(layer.shape[1:]), "affine_head": affine},
     )
 

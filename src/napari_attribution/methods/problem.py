@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.classifier import Classifier
+from napari_attribution.classifiers.geometry import Grid
 from napari_attribution.methods.score import Score
 
 Progress = Callable[[int, int], None]
@@ -67,6 +68,8 @@ class Result:
     units : str
         Unit of the map.
     spread : (C,) Tensor, optional
+    grid : Grid, optional
+        Where in the input the map's locations lie; by default they share it out evenly.
     extra : dict
         Other numbers worth keeping in the record.
     """
@@ -76,4 +79,5 @@ class Result:
     importance_meaning: str
     units: str
     spread: Tensor | None = None
+    grid: Grid | None = None
     extra: dict[str, object] = field(default_factory=dict)

@@ -26,7 +26,7 @@ def make_record(
     method: Method,
     parameters: Parameters,
     score: Score,
-    extra: dict[str, object],
+    extras: list[dict[str, object]],
 ) -> dict[str, Any]:
     """The record of a run as plain data, ready for JSON."""
     pixels = np.ascontiguousarray(well.pixels)
@@ -60,6 +60,6 @@ def make_record(
         | ({"against": classifier.classes[score.against]} if score.against is not None else {}),
         "method": method.name,
         "parameters": parameters.model_dump(mode="json"),
-        "found": extra,
+        "found": extras[0] if len(extras) == 1 else {"inputs": extras},
         "seed": 0,
     }

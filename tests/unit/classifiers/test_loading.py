@@ -52,6 +52,74 @@ class OneLogit(nn.Module):
         return x.mean(dim=(1, 2, 3))[:, None]
 
 
+class OneSigmoid(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x.mean(dim=(1, 2, 3)))
+
+
+class Sigmoids(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x.mean(dim=(2, 3)))
+
+
+class Dropout(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.dropout(x.mean(dim=(2, 3)), 0.5, True)
+
+
+class Nothing(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(2, 3)) * float("nan")
+
+
+class Double(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.conv(x)).mean(dim=(2, 3))
+
+
+class AwkwardNames(nn.Module):
+    """Submodules called like methods of Python's own module class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.code = nn.Conv2d(3, 3, 3, padding=1)
+        self.save = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.save(self.code(x)).mean(dim=(2, 3))
+
+
+class SideBranch(nn.Module):
+    """The last map of the file is one that the scores do not read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.side = nn.Conv2d(3, 5, 3, padding=1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        a = torch.relu(self.conv(x))
+        return {"scores": a.mean(dim=(2, 3)), "decoded": torch.relu(self.side(a))}
+
+
+class ChannelsLast(nn.Module):
+    """Blocks that hold their channels last, as Swin's do: no rows and columns to be had there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 4, stride=4)
+        self.mix = nn.Linear(6, 6)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x).permute(0, 2, 3, 1)
+        return self.head(torch.relu(self.mix(y)).mean(dim=(1, 2)))
+
+
 class OneByOne(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.reshape(1, 3, 1024).mean(dim=2)
@@ -66,7 +134,7 @@ def saved(module: nn.Module, folder) -> object:
     [
         (TwoInputs, r"wants 2 inputs \(x, y\)"),
         (Image, r"answers with an image of shape \(1, 3, 32, 32\).*segmentation"),
-        (Windows, r"answers with the shape \(4, 3\), whose first number should be 1. The input size on the card"),
+        (Windows, r"answers with the shape \(4, 3\), but \(1, 3\) is wanted.*input size on the card"),
         (Tuple, "several things"),
     ],
 )
@@ -164,11 +232,61 @@ def test_one_logit_makes_two_classes(tmp_path):
     torch.testing.assert_close(classifier.scores(x).softmax(1)[:, 1], torch.sigmoid(x.mean(dim=(1, 2, 3))))
 
 
+def test_a_single_sigmoid_makes_two_classes(tmp_path):
+    classifier = load_classifier(saved(OneSigmoid(), tmp_path), "cpu", networks.card(classes=["no", "yes"]))
+    x = 3 * torch.randn(4, 3, 32, 32)
+    torch.testing.assert_close(classifier.scores(x).softmax(1)[:, 1], torch.sigmoid(x.mean(dim=(1, 2, 3))))
+    assert any("log-odds" in note for note in classifier.notes)
+
+
+def test_a_sigmoid_a_class_is_read_as_log_odds(tmp_path):
+    classifier = load_classifier(saved(Sigmoids(), tmp_path), "cpu", networks.card())
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(classifier.scores(x), x.mean(dim=(2, 3)), rtol=1e-4, atol=1e-5)
+    assert any("each by itself" in note for note in classifier.notes)
+
+
+@pytest.mark.parametrize(("module", "sentence"), [(Dropout, "another answer each time"), (Nothing, "not numbers")])
+def test_answers_that_cannot_be_trusted(module, sentence, tmp_path):
+    with pytest.raises(ClassifierError, match=sentence):
+        load_classifier(saved(module(), tmp_path), "cpu", networks.card())
+
+
+def test_weights_in_double_precision(tmp_path):
+    network = Double()
+    classifier = load_classifier(saved(network, tmp_path), "cpu", networks.card())
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(classifier.scores(x), network(x.double()).float())
+    assert classifier.default_layer
+
+
+def test_submodules_with_awkward_names(tmp_path):
+    assert load_classifier(saved(AwkwardNames(), tmp_path), "cpu", networks.card()).default_layer
+
+
+def test_the_default_layer_is_one_that_the_scores_read(tmp_path):
+    assert load_classifier(saved(SideBranch(), tmp_path), "cpu", networks.card()).layer().shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("how", ["scripted", "traced"])
+def test_maps_with_channels_last_are_not_taken_for_rows_and_columns(how, tmp_path):
+    path = networks.save(ChannelsLast().eval(), tmp_path / "net.pt", how)
+    classifier = load_classifier(path, "cpu", networks.card())
+    assert {layer.shape for layer in classifier.layers} == {(6, 8, 8)}
+    assert classifier.layer().grid.jump == (4, 4)
+
+
 def test_a_network_for_one_input_at_a_time_is_fed_so(tmp_path):
     classifier = load_classifier(saved(OneByOne(), tmp_path), "cpu", networks.card())
     assert classifier.one_by_one
     x = torch.randn(3, 3, 32, 32)
     torch.testing.assert_close(classifier.scores(x), x.mean(dim=(2, 3)))
+
+
+def test_no_room_is_said_in_a_sentence(tmp_path):
+    with pytest.raises(DeviceError, match="no room"):
+        load_classifier(saved(Sigmoids(), tmp_path), "cpu", networks.card(size=10_000_000))
 
 
 @needs_shared

@@ -9,7 +9,7 @@ import torch
 
 from napari_attribution import Well, explain
 from napari_attribution.classifiers.classifier import Classifier
-from napari_attribution.errors import ClassifierError, RequestError, StainError, WellError
+from napari_attribution.errors import ClassifierError, DeviceError, RequestError, StainError, WellError
 
 
 @pytest.fixture
@@ -115,3 +115,29 @@ def test_the_record_is_plain_and_repeats_the_run(classifier, well):
         **record["parameters"],
     )
     np.testing.assert_array_equal(again.values, found.values)
+
+
+def test_wrong_normalisation_is_said_with_the_answer(classifier, well):
+    shifted = Well(well.pixels + 50, networks.STAINS)
+    assert any("After normalisation" in warning for warning in explain(classifier, shifted).warnings)
+    assert not explain(classifier, well).warnings
+
+
+def test_several_inputs_make_one_map_and_one_record(tmp_path):
+    path = networks.save(networks.make("gap"), tmp_path / "net.pt")
+    from napari_attribution import load_classifier
+
+    tiled = load_classifier(path, "cpu", networks.card(mode="tiles"))
+    w = Well(np.random.default_rng(0).normal(size=(3, 50, 80)).astype(np.float32), networks.STAINS)
+    found = explain(tiled, w, "dcmix")
+    assert found.map.shape == (50, 80)
+    assert len(found.record["found"]["inputs"]) == found.record["preparation"]["inputs"] > 1
+
+
+def test_no_room_on_the_device_is_a_sentence(classifier, well, monkeypatch):
+    def full(*_):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(classifier, "_network", full)
+    with pytest.raises(DeviceError, match="no room on"):
+        explain(classifier, well, "pcim")

@@ -168,3 +168,38 @@ def test_a_constant_classifier_gives_a_zero_map_and_says_so():
     assert not found.map.any()
     assert any("map is zero" in warning for warning in found.warnings)
     assert all(value == 0 for value in found.channel_importance.values())
+
+
+class Difference(nn.Module):
+    """The first stain speaks for the hit, the second against it, and three times as much."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = x[:, 0].mean(dim=(1, 2)) - 3 * x[:, 1].mean(dim=(1, 2))
+        return torch.stack([-seen, seen, seen * 0], dim=1)
+
+
+@pytest.mark.parametrize("method", ["pcim", "dcmix"])
+def test_a_stain_that_speaks_against_the_class_is_negative(method):
+    found = explain(classifier_of(Difference()), cells(), method, target="hit", fill="background")
+    importance = found.channel_importance
+    assert importance["DNA"] > 0.05
+    assert importance["ER"] < -0.5
+    assert importance["Mito"] == pytest.approx(0, abs=1e-6)
+    assert found.per_stain["ER"].sum() < 0 < found.per_stain["DNA"].sum()
+
+
+@pytest.mark.parametrize("size", [100, 33, 250])
+@pytest.mark.parametrize("method", ["pcim", "dcmix"])
+def test_maps_are_aligned_where_the_input_is_no_round_number(method, size):
+    class Everywhere(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen = x.mean(dim=(1, 2, 3))
+            return torch.stack([-seen, seen, seen * 0], dim=1)
+
+    rows, columns = np.indices((size, size))
+    place = (0.87 * size, 0.2 * size)
+    blob = np.exp(-((rows - place[0]) ** 2 + (columns - place[1]) ** 2) / (2 * (size / 25) ** 2))
+    w = Well(np.stack([blob * scale for scale in (1, 2, 3)]).astype(np.float32), networks.STAINS)
+    found = explain(classifier_of(Everywhere(), size), w, method, target="hit", fill="background").map
+    centre = np.array([(found * rows).sum(), (found * columns).sum()]) / found.sum()
+    np.testing.assert_allclose(centre, place, atol=0.6 if size >= 100 else 2)

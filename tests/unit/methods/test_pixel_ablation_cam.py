@@ -98,3 +98,53 @@ def test_an_unknown_layer_is_named_with_those_that_exist(tmp_path):
     classifier = networks.opened(networks.make("gap"), tmp_path)
     with pytest.raises(LayerError, match=r"no layer 'conv9'.*blocks\.0"):
         explain(classifier, well(), layer="conv9")
+
+
+class Strided(torch.nn.Module):
+    """Sees bright pixels through convolutions with stride 2, kernel 3, padding 1: location i is centred at pixel i * stride."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            *(
+                layer
+                for i in range(depth)
+                for layer in (torch.nn.Conv2d(3 if i == 0 else 1, 1, 3, 2, 1, bias=False), torch.nn.ReLU())
+            )
+        )
+        for parameter in self.parameters():
+            kernel = torch.tensor([1.0, 2, 1])
+            parameter.data = (kernel[:, None] * kernel).expand_as(parameter).clone() / 16
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = self.layers(x).mean(dim=(2, 3))
+        return torch.cat([-seen, seen, seen * 0], dim=1)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_map_lies_where_the_pixels_were(depth, tmp_path):
+    from napari_attribution import load_classifier
+
+    size = 96
+    path = networks.save(Strided(depth).eval(), tmp_path / "strided.pt")
+    classifier = load_classifier(path, "cpu", networks.card(size))
+    assert classifier.layer().grid.start == (0, 0)
+    pixels = np.zeros((3, size, size), np.float32)
+    rows, columns = np.indices((size, size))
+    pixels[:] = np.exp(-((rows - 52.3) ** 2 + (columns - 31.8) ** 2) / (2 * 6**2))
+    found = explain(classifier, Well(pixels, networks.STAINS), target="hit", channels="none").map
+    centre = np.array([(found * rows).sum(), (found * columns).sum()]) / found.sum()
+    np.testing.assert_allclose(centre, (52.3, 31.8), atol=0.5)
+
+
+def test_a_network_for_one_input_at_a_time(tmp_path):
+    class Single(networks.Gap):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.blocks(x).mean(dim=(2, 3)).reshape(1, 12).relu() ** 2)
+
+    torch.manual_seed(0)
+    classifier = networks.opened(Single().eval(), tmp_path)
+    assert classifier.one_by_one
+    found = explain(classifier, well(), target="hit")
+    assert not found.record["found"]["affine_head"]
+    assert found.map.any()

@@ -18,7 +18,7 @@ MOST_STAINS = 12
 PROJECTIONS = ("max", "mean", "middle")
 
 _UNKNOWN = "IQ"  # tifffile's letters for a series of pages and for an axis that nobody named
-_HOW_TO_PROJECT = 'Project it with project="max", "mean" or "middle" (the middle plane alone), or save one plane'
+_HOW_TO_PROJECT = "Project it (project: max, mean or middle, the middle plane alone), or save one plane"
 
 
 def checked_projection(project: str | None) -> None:
@@ -89,7 +89,7 @@ def channels_first(
         else:
             raise WellError(
                 f"{what} has {pages} pages and does not say what they are; more than {MOST_STAINS} are probably a "
-                f"focal stack or a time series. {_HOW_TO_PROJECT}. If they are stains, name all {pages} with stains=."
+                f"focal stack or a time series. {_HOW_TO_PROJECT}. If they are stains, name all {pages} (stains)."
             )
     elif unknown:
         raise WellError(

@@ -35,7 +35,7 @@ def read_folder(folder: Path, project: str | None, wanted: int | None, pattern: 
         raise WellError(
             f"The names of the {len(files)} images in {folder.name} do not follow one pattern that says which stain "
             f"each is ({names.listed(files)}). Give the files of one field as a list, or describe the names with "
-            "pattern=."
+            "a pattern."
         )
     return _assembled(places, project, wanted)
 
@@ -164,14 +164,14 @@ def _different_planes(planes: Sequence[Place], project: str | None) -> None:
             what = f"the stain {one.stain}" if one.stain else f"channel {one.number}"
             raise WellError(
                 f"{seen[one.z].file.name} and {one.file.name} both claim to be {what} of {one}. Give the files of one "
-                "field as a list, or tell them apart with pattern=."
+                "field as a list, or tell them apart with a pattern."
             )
         seen[one.z] = one
     if len(planes) > 1 and project is None:
         raise WellError(
             f"{planes[0]} is a focal stack: {len(planes)} focal planes in files of their own "
             f"({names.listed([one.file for one in planes], 3)}). "
-            'Project them with project="max", "mean" or "middle", or give the files of one plane as a list.'
+            "Project them (project: max, mean or middle), or give the files of one plane as a list."
         )
 
 
