@@ -188,7 +188,7 @@ def train(
             x, affected = _flipped(normalised(x, card), affected, rng)
             features = model.features(x.contiguous(memory_format=torch.channels_last))
             logits = model.fc(model.pool(features).flatten(1))
-            share = avg_pool2d(affected[:, None].float(), STRIDE)[:, 0]
+            share = share_by_location(affected)
             target = torch.where(share > 0.5, classes[:, None, None], 0)
             target = torch.where((share > 0.15) & (share <= 0.5), -100, target)  # the rim of a cell: either will do
             local = torch.einsum("nchw,kc->nkhw", features, model.fc.weight)
@@ -202,6 +202,16 @@ def train(
             losses.append(loss.item())
         print(f"epoch {epoch + 1} of {sum(epochs)}: loss {sum(losses) / len(losses):.3f}", flush=True)
     return model.to(memory_format=torch.contiguous_format).eval()
+
+
+def share_by_location(affected: Tensor) -> Tensor:
+    """(N, h, w) pixels of affected cells to their share around each location, (N, h / 8, w / 8).
+
+    Three convolutions with stride 2 and padding 1 centre location i at pixel 8 i, not in the middle of its eight pixels.
+    """
+    half = STRIDE // 2
+    around = pad(affected[:, None].float(), (half, half, half, half), mode="replicate")
+    return avg_pool2d(around, STRIDE)[:, 0, : affected.shape[1] // STRIDE, : affected.shape[2] // STRIDE]
 
 
 def _blanked(

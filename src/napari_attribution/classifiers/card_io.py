@@ -34,7 +34,7 @@ def card_path(weights: Path) -> Path:
 
 
 def find_card(weights: Path) -> ClassifierCard | None:
-    """The card beside a weights file or among its extra files; None where there is none.
+    """The card beside a weights file, in the bioimage.io package that it is part of, or among its extra files; else None.
 
     Raises
     ------
@@ -44,6 +44,10 @@ def find_card(weights: Path) -> ClassifierCard | None:
     beside = card_path(weights)
     if beside.is_file():
         return read_card(beside)
+    for name in ("rdf.yaml", "bioimageio.yaml"):
+        package = weights.with_name(name)
+        if package.is_file() and weights.name in package.read_text("utf-8", "replace"):
+            return read_card(package)
     if zipfile.is_zipfile(weights):
         with zipfile.ZipFile(weights) as archive:
             for name in archive.namelist():

@@ -392,7 +392,7 @@ class Classifier:
             return ["The network cannot be cut, so Pixel Ablation-CAM is not available."]
         x = self._probe_inputs[:1] if self.one_by_one else self._probe_inputs
         try:
-            cuts = self._cutter.cuts(x)
+            cuts = self._cutter.cuts(x.to(self._dtype))
         except (RuntimeError, LayerError) as error:
             if is_out_of_memory(error):
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +65,12 @@ def write_attribution(attribution: Attribution, folder: str | Path, stem: str) -
         y, x = attribution.pixel_size
         metadata |= {"PhysicalSizeY": y, "PhysicalSizeX": x, "PhysicalSizeYUnit": "µm", "PhysicalSizeXUnit": "µm"}
     try:
-        temporary = folder / f".{stem}.writing.ome.tiff"
+        temporary = folder / f".{stem}.{os.getpid()}.writing.ome.tiff"
         tifffile.imwrite(
             temporary, attribution.values, ome=True, photometric="minisblack", compression="zlib", metadata=metadata
         )
         temporary.replace(written.map)
-        temporary = folder / f".{stem}.writing.json"
+        temporary = folder / f".{stem}.{os.getpid()}.writing.json"
         temporary.write_text(json.dumps(summary(attribution), indent=2, ensure_ascii=False), "utf-8")
         temporary.replace(written.record)
     except OSError as error:

@@ -9,11 +9,13 @@ empty      every pixel of the stain is zero                                     
 constant   every pixel of the stain has the same value                              refuse
 saturated  25 % or more of the pixels (`REFUSE_ABOVE`) are at the detector's top    refuse
 saturated  0.5 % or more of the pixels (`WARN_ABOVE`) are at the detector's top     warn
+clipped    5 % or more of the pixels (`CLIPPED_ABOVE`) share any other maximum      warn
 ========== ======================================================================== ========
 
 A file seldom says how many bits its detector had, so the top is taken from the pixels: the stain's own maximum counts
 as the detector's top where it is 2**k - 1 for a usual bit depth k (8 for 8-bit files; 8, 10, 12, 14 or 16 for wider
-ones). A brightest pixel that falls there by chance does no harm: it is then one of very few.
+ones). A brightest pixel that falls there by chance does no harm: it is then one of very few. Other maxima that many
+pixels share (a 12-bit camera stored in the upper bits, an image scaled to 0-1) look clipped, but may be meant.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from napari_attribution.wells.well import Well
 
 WARN_ABOVE = 0.005
 REFUSE_ABOVE = 0.25
+CLIPPED_ABOVE = 0.05
 BIT_DEPTHS = (8, 10, 12, 14, 16)
 
 
@@ -56,10 +59,17 @@ def _flaw(stain: str, plane: npt.NDArray[Any]) -> Flaw | None:
             f"The stain {stain} {what}. Check that its file holds the acquired image, or leave this well out.",
         )
     depth = _bit_depth(plane.dtype, float(high))
-    if depth is None:
-        return None
     count = int(np.count_nonzero(plane == high))
     share = count / plane.size
+    if depth is None:
+        if share < CLIPPED_ABOVE:
+            return None
+        return Flaw(
+            stain,
+            "warn",
+            f"The stain {stain} looks clipped: {count:,} of {plane.size:,} pixels ({share:.1%}) share its largest value, "
+            f"{high:g}. If the detector was saturated, differences in the bright places are lost.",
+        )
     if share < WARN_ABOVE:
         return None
     sentence = (

@@ -63,7 +63,7 @@ def test_channels_stored_after_the_planes_come_first(tmp_path):
 
 def test_a_focal_stack_is_refused_with_its_counts_and_the_way_on(tmp_path, planes):
     path = _ome(tmp_path / "a.ome.tif", np.stack([planes] * 4), "ZCYX")
-    with pytest.raises(WellError, match=r'a\.ome\.tif is a focal stack: 4 focal planes x 3 channels.*project: max'):
+    with pytest.raises(WellError, match=r"a\.ome\.tif is a focal stack: 4 focal planes x 3 channels.*project: max"):
         read_well(path)
 
 

@@ -43,8 +43,11 @@ def test_saturation_is_found_at_every_bit_depth(dtype, bits, share, severity):
 
 
 @pytest.mark.parametrize(("dtype", "top"), [("uint16", 3000), ("uint16", 4094), ("uint16", 32767), ("uint8", 200)])
-def test_a_flat_top_that_is_no_detectors_top_is_no_saturation(dtype, top):
-    assert flaws(_well(dtype, top, 0.3)) == ()
+def test_a_flat_top_that_is_no_detectors_top_looks_clipped(dtype, top):
+    assert flaws(_well(dtype, top, 0.04)) == ()
+    (flaw,) = flaws(_well(dtype, top, 0.3))
+    assert flaw.severity == "warn"
+    assert f"3,000 of 10,000 pixels (30.0%) share its largest value, {top}" in flaw.sentence
 
 
 def test_flaws_come_in_the_order_of_the_stains():

@@ -130,7 +130,9 @@ def test_time_is_chosen_by_the_file_and_refused_in_a_folder(tmp_path):
 def test_focal_planes_in_files_of_their_own_need_a_projection(tmp_path):
     names = [f"r01c01f01p{z:02d}-ch{c}sk1fk1fl1.tiff" for c in (1, 2) for z in (1, 2, 3)]
     _write(tmp_path, *names)
-    with pytest.raises(WellError, match=r'A01 field 01 is a focal stack: 3 focal planes in files of their own.*project: max'):
+    with pytest.raises(
+        WellError, match=r"A01 field 01 is a focal stack: 3 focal planes in files of their own.*project: max"
+    ):
         read_well(tmp_path / names[0])
     assert _values(read_well(tmp_path / names[4], project="max")) == [3, 6]
     assert _values(read_well(tmp_path, project="mean")) == [2, 5]
@@ -260,3 +262,10 @@ def test_a_folder_in_a_list_is_refused(tmp_path):
 )
 def test_positions_are_a_letter_and_two_digits(row, column, place):
     assert position(row, column) == place
+
+
+def test_stains_with_different_numbers_of_focal_planes_are_refused(tmp_path):
+    names = [f"r01c01f01p{z:02d}-ch1sk1fk1fl1.tiff" for z in (1, 2, 3)] + ["r01c01f01p01-ch2sk1fk1fl1.tiff"]
+    _write(tmp_path, *names)
+    with pytest.raises(WellError, match=r"differ in their number of focal planes .*has 3.*has 1"):
+        read_well(tmp_path, project="max")

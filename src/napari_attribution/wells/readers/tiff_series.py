@@ -91,6 +91,17 @@ def _where(found: Place, well: Well) -> tuple[str | None, int | None]:
     return found.position or well.position, _number(found.field) if found.field else well.field
 
 
+def _same_planes(channels: dict[str, list[Place]]) -> None:
+    """Every stain must have as many focal planes: a projection of three must not stand beside one plane."""
+    counts = {channel: len(planes) for channel, planes in channels.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{channel} has {count}" for channel, count in counts.items())
+        raise WellError(
+            f"The stains differ in their number of focal planes ({told}). Give all planes of every stain, or the files of one "
+            "plane as a list."
+        )
+
+
 def _assembled(
     places: Iterable[Place],
     project: str | None,
@@ -106,6 +117,7 @@ def _assembled(
         channels.setdefault(one.channel, []).append(one)
     for planes in channels.values():
         _different_planes(planes, project)
+    _same_planes(channels)
 
     loaded = loaded or {}
     wells = {
