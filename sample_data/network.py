@@ -20,7 +20,7 @@ import torch
 from fields import Scene
 from stains import CLASSES, STAIN_OF, STAINS
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
+from torch.nn.functional import avg_pool2d, cross_entropy, interpolate, pad
 
 SIZE = (256, 256)
 """Height and width of an input."""
