@@ -2,18 +2,10 @@ import numpy as np
 import pytest
 from napari.layers import Image, Shapes
 
-from napari_attribution.desktop.layers import (
-    LEAST_PITCH_PX,
-    LENGTH,
-    RECORD,
-    bar_label,
-    bar_shapes,
-    layer_color,
-    robust_limit,
-    show_attribution,
-    show_well,
-    stain_colors,
-)
+from napari_attribution.desktop.layers import RECORD, show_attribution, show_well
+from napari_attribution.desktop.layers.bars import LEAST_PITCH_PX, LENGTH, bar_label, bar_shapes, layer_color
+from napari_attribution.desktop.layers.maps import robust_limit
+from napari_attribution.desktop.layers.wells import stain_colors
 
 
 def test_a_well_is_one_additive_layer_a_stain_in_um(viewer, well):
