@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from napari_attribution.classifiers.answers import reason, same, sole_scores
 from napari_attribution.classifiers.card import ClassifierCard
 from napari_attribution.classifiers.geometry import Grid
 from napari_attribution.classifiers.graph_cut import Cut, Halves
@@ -205,13 +206,13 @@ class Classifier:
             if is_out_of_memory(error):
                 raise
             raise ClassifierError(
-                f"The network cannot take an input of {tuple(x.shape)} (batch, stains, height, width): {_reason(error)} "
+                f"The network cannot take an input of {tuple(x.shape)} (batch, stains, height, width): {reason(error)} "
                 "Check the number of stains and the input size on the card."
             ) from error
 
     def _as_scores(self, output: Any, x: Tensor) -> Tensor:
         n, k = len(x), len(self.classes)
-        scores = _sole_scores(output, k)
+        scores = sole_scores(output, k)
         found = tuple(scores.shape)
         if scores.ndim == 4 and scores.shape[2:] == (1, 1):
             scores = scores.flatten(1)
@@ -340,7 +341,7 @@ class Classifier:
             # Logits leave [0, 1] for a strong input at the latest; probabilities never do.
             for factor in (0.0, 1.0, -1.0, 100.0, -100.0):
                 output = self._run(factor * self._probe_inputs[:1])
-                answers.append(_sole_scores(output, len(self.classes)).float().flatten())
+                answers.append(sole_scores(output, len(self.classes)).float().flatten())
         answer = torch.stack(answers)
         if not bool(((answer >= 0) & (answer <= 1)).all()):
             return "logits"
@@ -359,7 +360,7 @@ class Classifier:
                 "For a random input the network's scores are not numbers (NaN or infinity): its weights are damaged, or the "
                 "card's input size is not the one that it was made for."
             )
-        if not _same(scores, again):
+        if not same(scores, again):
             raise ClassifierError(
                 "The network gives another answer each time it is asked: something in it is random (dropout left on?). "
                 "Ask its author to export it in eval mode: torch.jit.script(model.eval())."
@@ -373,7 +374,7 @@ class Classifier:
                 both = self.scores(self._probe_inputs)
         except ClassifierError:
             return True
-        return not _same(both, single)
+        return not same(both, single)
 
     def _check_gradients(self) -> bool:
         x = self._probe_inputs[:1].clone().requires_grad_(True)
@@ -396,7 +397,7 @@ class Classifier:
         except (RuntimeError, LayerError) as error:
             if is_out_of_memory(error):
                 raise
-            return [f"The network cannot be cut ({_reason(error)}), so Pixel Ablation-CAM is not available."]
+            return [f"The network cannot be cut ({reason(error)}), so Pixel Ablation-CAM is not available."]
         self._cuts = {cut.name: cut for cut in cuts}
         self.layers = tuple(
             Layer(cut.name, cut.kind, cut.shape, cut.grid.jump[0], cut.is_block_output, cut.grid) for cut in cuts
@@ -425,13 +426,13 @@ class Classifier:
                     if any(skip.data_ptr() == values.data_ptr() for skip in skips):
                         return "the activation crosses the cut twice"
                     parts = self._head(halves, values, skips)
-                if not _same(whole, parts):
+                if not same(whole, parts):
                     return f"scores differ by {float((whole - parts).abs().max()):.2g}"
             return self._difference_of_gradients(halves) if self.gradients else ""
         except (RuntimeError, ClassifierError) as error:
             if is_out_of_memory(error):
                 raise
-            return _reason(error)
+            return reason(error)
 
     def _difference_of_gradients(self, halves: Halves) -> str:
         x = self._probe_inputs[:1]
@@ -442,46 +443,10 @@ class Classifier:
             parts, read = torch.autograd.grad(self._head(halves, values, skips).sum(), (two, values), allow_unused=True)
         if read is None:
             return "the scores do not depend on it"
-        return "" if parts is not None and _same(whole, parts) else "gradients differ"
+        return "" if parts is not None and same(whole, parts) else "gradients differ"
 
     @property
     def _bytes_of_a_forward(self) -> int:
         """What the largest operation takes for one input: what it reads and what it makes, in float32."""
         largest = max((layer.shape[0] * layer.shape[1] * layer.shape[2] for layer in self.layers), default=0)
         return 8 * (largest or 16 * self._probe_inputs[0].numel())
-
-
-def _sole_scores(output: Any, k: int) -> Tensor:
-    """The one tensor in a network's answer that can be the class scores."""
-    if isinstance(output, Tensor):
-        return output
-    values = (
-        list(output.values()) if isinstance(output, dict) else list(output) if isinstance(output, tuple | list) else []
-    )
-    tensors = [value for value in values if isinstance(value, Tensor)]
-    fitting = [tensor for tensor in tensors if tensor.ndim == 2 and tensor.shape[1] == k]
-    if len(fitting) == 1:
-        return fitting[0]
-    shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors) or type(output).__name__
-    raise ClassifierError(
-        f"The network answers with several things ({shapes}), and it is not clear which of them are the {k} class scores. "
-        "Export it with one output."
-    )
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    """Equal to rounding in float32."""
-    if a.shape != b.shape:
-        return False
-    scale = float(a.abs().max()) if a.numel() else 1.0
-    if not bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
-        return False
-    return bool(torch.allclose(a, b, rtol=1e-4, atol=1e-5 * max(scale, 1e-6)))
-
-
-def _reason(error: BaseException) -> str:
-    """The last line of a (TorchScript) error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("RuntimeError:", "Error:"))] or lines or [type(error).__name__]
-    text = told[-1].removeprefix("RuntimeError:").strip()
-    return text if text.endswith(".") else text + "."

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
+from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.card import ClassifierCard
 from napari_attribution.classifiers.card_io import card_path, find_card, read_card
-from napari_attribution.classifiers.classifier import Classifier, _reason
+from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.devices import choose_device
 from napari_attribution.classifiers.graph_cut import GraphCut
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
@@ -68,7 +69,7 @@ def load_classifier(
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(str(chosen))) from None
-        raise ClassifierError(f"{path.name} cannot be run: {_reason(error)}") from None
+        raise ClassifierError(f"{path.name} cannot be run: {reason(error)}") from None
 
 
 def check_archive(path: Path) -> None:
@@ -130,9 +131,9 @@ def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(str(device))) from None
-        raise ClassifierError(f"torch cannot open {path.name}: {_reason(error)}") from None
+        raise ClassifierError(f"torch cannot open {path.name}: {reason(error)}") from None
     except (ValueError, OSError, UnicodeDecodeError, AttributeError) as error:
-        raise ClassifierError(f"torch cannot open {path.name}: {_reason(error)}") from None
+        raise ClassifierError(f"torch cannot open {path.name}: {reason(error)}") from None
     if not module._c._has_method("forward"):
         raise ClassifierError(f"{path.name} holds no network that can be run (it has no 'forward'). {_EXPORT}")
     arguments = module._c._get_method("forward").schema.arguments[1:]
