@@ -222,7 +222,8 @@ QApplication.processEvents()
 print("seconds", time.perf_counter() - start, "torch" in sys.modules)
 """
     fastest = float("inf")
-    # In a new installation, Python compiles every module that it imports for the first time, once.
+    # The figure itself (1 s) is benchmarks/dock.py's to measure. A new installation, where Python compiles what it imports
+    # for the first time, or a busy machine must not fail here; a dock that waits for torch must.
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90, check=True)
         _, seconds, torch = next(line for line in done.stdout.splitlines() if line.startswith("seconds")).split()
@@ -231,4 +232,4 @@ print("seconds", time.perf_counter() - start, "torch" in sys.modules)
         if fastest <= 1:
             break
     print(f"\nthe dock appeared after {fastest:.2f} s, load {os.getloadavg()[0]:.1f}")
-    assert fastest <= max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert fastest <= 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
