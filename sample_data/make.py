@@ -161,8 +161,8 @@ def forget_source_paths(path: Path) -> None:
 
 def make_card(numbers: dict[str, list[float]], weights: Path) -> None:
     """Write the card of the classifier beside its weights."""
-    from napari_attribution.classifiers.card import ClassifierCard
-    from napari_attribution.classifiers.card_io import write_card
+    from napari_attribution.classifiers.cards.card import ClassifierCard
+    from napari_attribution.classifiers.cards.io import write_card
 
     card = ClassifierCard(
         stains=STAINS,

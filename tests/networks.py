@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from napari_attribution import ClassifierCard
 from napari_attribution.classifiers.classifier import Classifier
-from napari_attribution.classifiers.graph_cut import GraphCut
+from napari_attribution.classifiers.splitting.graph_cut import GraphCut
 
 STAINS = ("DNA", "ER", "Mito")
 CLASSES = ("control", "hit", "dead")

@@ -134,8 +134,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from napari_attribution.classifiers.card import ClassifierCard
-    from napari_attribution.classifiers.card_io import write_card
+    from napari_attribution.classifiers.cards.card import ClassifierCard
+    from napari_attribution.classifiers.cards.io import write_card
 
     size = None
     if options.size is not None:

@@ -185,7 +185,7 @@ class TestClassifier:
         assert inside.mean() < 0.35
 
     def test_the_card_says_what_the_truth_says(self) -> None:
-        from napari_attribution.classifiers.card_io import find_card
+        from napari_attribution.classifiers.cards.io import find_card
 
         card = find_card(SAMPLE_DATA / "phenotypes.pt")
         assert card is not None

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.cards.card import ClassifierCard
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier as Classifier
-    from napari_attribution.classifiers.loading import load_classifier as load_classifier
+    from napari_attribution.classifiers.files.loading import load_classifier as load_classifier
 
 __all__ = ["Classifier", "ClassifierCard", "load_classifier"]
 
-_HOME = {"Classifier": "classifier", "load_classifier": "loading"}
+_HOME = {"Classifier": "classifier", "load_classifier": "files.loading"}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.answers import reason, same, sole_scores
-from napari_attribution.classifiers.card import ClassifierCard
-from napari_attribution.classifiers.geometry import Grid
-from napari_attribution.classifiers.graph_cut import Cut, Halves
+from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.memory import in_batches, is_out_of_memory
+from napari_attribution.classifiers.splitting.geometry import Grid
+from napari_attribution.classifiers.splitting.graph_cut import Cut, Halves
 from napari_attribution.errors import ClassifierError, LayerError
 
 WITH_GRADIENT = 2.2

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.classifier import Classifier
-from napari_attribution.classifiers.preparation import Prepared, prepare
+from napari_attribution.classifiers.preparation.prepare import Prepared, prepare
 from napari_attribution.errors import AttributionError
 from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws

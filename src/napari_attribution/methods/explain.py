@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_attribution.classifiers.classifier import Classifier
-    from napari_attribution.classifiers.preparation import Prepared
+    from napari_attribution.classifiers.preparation.prepare import Prepared
     from napari_attribution.methods.problem import Progress, Result
     from napari_attribution.methods.score import Score
 
@@ -82,7 +82,7 @@ def explain(
     """
     from napari_attribution.classifiers.memory import is_out_of_memory, no_room
     from napari_attribution.classifiers.preflight import normalisation, pixel_size
-    from napari_attribution.classifiers.preparation import prepare
+    from napari_attribution.classifiers.preparation.prepare import prepare
     from napari_attribution.methods.record import make_record
 
     started = time.perf_counter()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_attribution.classifiers.classifier import Classifier
-from napari_attribution.classifiers.preparation import Prepared, describe
+from napari_attribution.classifiers.preparation.prepare import Prepared, describe
 from napari_attribution.methods.catalogue import Method
 from napari_attribution.methods.parameters import Parameters
 from napari_attribution.methods.score import Score

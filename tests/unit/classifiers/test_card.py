@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from napari_attribution import ClassifierCard, load_classifier
-from napari_attribution.classifiers.card_io import card_from_text, card_path, find_card, read_card, write_card
+from napari_attribution.classifiers.cards.io import card_from_text, card_path, find_card, read_card, write_card
 from napari_attribution.errors import CardError, OutputError
 
 GOOD = {"stains": ["DNA", "ER"], "classes": ["control", "hit"], "size": (32, 32), "mean": [1, 2], "std": [3, 4]}

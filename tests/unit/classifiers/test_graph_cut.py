@@ -4,7 +4,7 @@ import networks
 import pytest
 import torch
 
-from napari_attribution.classifiers.graph_cut import GraphCut
+from napari_attribution.classifiers.splitting.graph_cut import GraphCut
 
 
 @pytest.mark.parametrize("how", ["scripted", "traced"])

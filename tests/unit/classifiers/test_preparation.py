@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_attribution import ClassifierCard, Well
-from napari_attribution.classifiers.preparation import prepare
+from napari_attribution.classifiers.preparation.prepare import prepare
 from napari_attribution.errors import CardError
 
 FIELDS = {"stains": ["DNA", "ER"], "classes": ["a", "b"], "mean": [100.0, 200.0], "std": [10.0, 20.0]}

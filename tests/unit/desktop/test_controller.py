@@ -8,7 +8,7 @@ import tifffile
 import torch
 from torch import nn
 
-from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.layers import show_well
 

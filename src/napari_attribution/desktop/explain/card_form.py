@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.desktop.explain.form import shrinkable
 from napari_attribution.errors import CardError
 

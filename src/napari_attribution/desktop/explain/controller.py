@@ -14,7 +14,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
 
-from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.desktop import layers as shown
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.state import State
@@ -254,7 +254,7 @@ class Controller:
             with collector_waits():
                 import_module("pandas")
                 from napari_attribution.classifiers.devices import list_devices
-                from napari_attribution.classifiers.loading import load_classifier
+                from napari_attribution.classifiers.files.loading import load_classifier
 
                 return load_classifier(path, device=device, card=card), list_devices()
 
@@ -288,7 +288,7 @@ class Controller:
 
             def work(_progress: Progress) -> Path:
                 import_torch()
-                from napari_attribution.classifiers.card_io import write_card
+                from napari_attribution.classifiers.cards.io import write_card
 
                 return write_card(card, weights=path)
 
@@ -334,7 +334,7 @@ class Controller:
         if state.classifier is None or state.well is None:
             state.stain_map = {}
             return
-        from napari_attribution.classifiers.stains import propose_stains
+        from napari_attribution.classifiers.preparation.stains import propose_stains
 
         proposed = propose_stains(state.classifier.card.stains, state.well.stains)
         kept = {card: own for card, own in state.stain_map.items() if card in proposed and own in state.well.stains}
@@ -484,7 +484,7 @@ def _differs(a: OpenWell | None, b: OpenWell | None) -> bool:
 
 def _has_card(path: Path) -> bool:
     """Whether a card is there (and so must be the one that is wrong)."""
-    from napari_attribution.classifiers.card_io import find_card
+    from napari_attribution.classifiers.cards.io import find_card
 
     try:
         return find_card(path) is not None

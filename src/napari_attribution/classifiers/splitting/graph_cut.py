@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_attribution.classifiers.geometry import Grid, grids
+from napari_attribution.classifiers.splitting.geometry import Grid, grids
 from napari_attribution.errors import LayerError
 
 # Operations that only rearrange, pool or thin out what the block before them has made.

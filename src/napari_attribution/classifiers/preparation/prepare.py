@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from napari_attribution.classifiers.card import ClassifierCard
-from napari_attribution.classifiers.geometry import Grid
-from napari_attribution.classifiers.stains import match_stains
+from napari_attribution.classifiers.cards.card import ClassifierCard
+from napari_attribution.classifiers.preparation.stains import match_stains
+from napari_attribution.classifiers.splitting.geometry import Grid
 from napari_attribution.errors import CardError
 from napari_attribution.wells import Well
 

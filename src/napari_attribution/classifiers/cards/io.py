@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from napari_attribution.classifiers.card import ClassifierCard
+from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.errors import CardError, OutputError
 
 SUFFIX = ".bioimageio.yaml"
@@ -170,7 +170,7 @@ def write_card(card: ClassifierCard, weights: Path, path: Path | None = None) ->
     import numpy as np
     import torch
 
-    from napari_attribution.classifiers.loading import load_classifier
+    from napari_attribution.classifiers.files.loading import load_classifier
 
     weights = Path(weights)
     path = Path(path) if path else card_path(weights)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from napari_attribution.classifiers.answers import reason
-from napari_attribution.classifiers.card import ClassifierCard
-from napari_attribution.classifiers.card_io import card_path, find_card, read_card
+from napari_attribution.classifiers.cards.card import ClassifierCard
+from napari_attribution.classifiers.cards.io import card_path, find_card, read_card
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.devices import choose_device
-from napari_attribution.classifiers.graph_cut import GraphCut
+from napari_attribution.classifiers.files.archive import EXPORT, check_archive
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
+from napari_attribution.classifiers.splitting.graph_cut import GraphCut
 from napari_attribution.errors import CardError, ClassifierError, DeviceError
 
 log = logging.getLogger(__name__)
-
-_EXPORT = "Ask its author to export it: torch.jit.script(model.eval()).save('classifier.pt')."
 
 
 def load_classifier(
@@ -72,59 +70,6 @@ def load_classifier(
         raise ClassifierError(f"{path.name} cannot be run: {reason(error)}") from None
 
 
-def check_archive(path: Path) -> None:
-    """Look inside a file without running or unpickling anything.
-
-    Raises
-    ------
-    ClassifierError
-        Where the file is not a TorchScript archive; says what it is.
-    """
-    if not path.is_file():
-        raise ClassifierError(f"There is no file {path}.")
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-        if not zipfile.is_zipfile(path):
-            raise ClassifierError(_not_a_zip(path, start))
-        with zipfile.ZipFile(path) as archive:
-            inside = {name.partition("/")[2] for name in archive.namelist()}
-            damaged = archive.testzip()
-    except OSError as error:
-        raise ClassifierError(f"{path.name} cannot be read: {error.strerror or error}.") from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-        raise ClassifierError(
-            f"{path.name} is a damaged archive ({error}). Copy it again from where it came."
-        ) from None
-    if damaged:
-        raise ClassifierError(
-            f"{path.name} is damaged: its part {damaged} is broken. Copy it again from where it came."
-        )
-    if "constants.pkl" in inside and any(name.startswith("code/") for name in inside):
-        return
-    if "data.pkl" in inside:
-        raise ClassifierError(
-            f"{path.name} holds Python objects saved by torch.save (a state dict or a whole model), not a TorchScript network. "
-            f"Opening those could run any code, so it is not done here. {_EXPORT}"
-        )
-    if any(name.startswith("models/") or name == "archive_format" for name in inside):
-        raise ClassifierError(f"{path.name} is a torch.export program (.pt2), which is not understood yet. {_EXPORT}")
-    raise ClassifierError(f"{path.name} is an archive, but holds no TorchScript network. {_EXPORT}")
-
-
-def _not_a_zip(path: Path, start: bytes) -> str:
-    if not start:
-        return f"{path.name} is empty. Copy it again from where it came."
-    if start[:1] == b"\x80":
-        return (
-            f"{path.name} is a Python pickle, not a TorchScript network. Opening it could run any code, so it is not done "
-            f"here. {_EXPORT}"
-        )
-    if start[:2] == b"PK":
-        return f"{path.name} is a damaged archive, probably cut short. Copy it again from where it came."
-    return f"{path.name} is not a TorchScript file. {_EXPORT}"
-
-
 def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     try:
         module: Any = torch.jit.load(str(path), map_location=device)
@@ -135,7 +80,7 @@ def _load_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     except (ValueError, OSError, UnicodeDecodeError, AttributeError) as error:
         raise ClassifierError(f"torch cannot open {path.name}: {reason(error)}") from None
     if not module._c._has_method("forward"):
-        raise ClassifierError(f"{path.name} holds no network that can be run (it has no 'forward'). {_EXPORT}")
+        raise ClassifierError(f"{path.name} holds no network that can be run (it has no 'forward'). {EXPORT}")
     arguments = module._c._get_method("forward").schema.arguments[1:]
     needed = [argument for argument in arguments if not argument.has_default_value()]
     if len(needed) != 1:
