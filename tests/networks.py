@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from napari_attribution import ClassifierCard
 from napari_attribution.classifiers.classifier import Classifier
-from napari_attribution.classifiers.splitting.graph_cut import GraphCut
+from napari_attribution.classifiers.files.torchscript import torchscript_network
 
 STAINS = ("DNA", "ER", "Mito")
 CLASSES = ("control", "hit", "dead")
@@ -140,4 +140,4 @@ def save(network: nn.Module, path: Path, how: str = "scripted", size: int = 32) 
 def opened(network: nn.Module, folder: Path, how: str = "scripted") -> Classifier:
     """Saved, loaded from the disk and wrapped."""
     module = torch.jit.load(str(save(network, folder / "network.pt", how))).eval()
-    return Classifier(module, card(), torch.device("cpu"), GraphCut(module))
+    return Classifier(torchscript_network(module, torch.device("cpu")), card())

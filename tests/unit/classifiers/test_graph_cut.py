@@ -4,7 +4,9 @@ import networks
 import pytest
 import torch
 
+from napari_attribution.classifiers.splitting.cuts import Halves, find_cuts
 from napari_attribution.classifiers.splitting.graph_cut import GraphCut
+from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
 
 
 @pytest.mark.parametrize("how", ["scripted", "traced"])
@@ -17,14 +19,16 @@ def test_halves_are_the_whole_at_every_cut(kind, how, tmp_path):
     whole_in = x.clone().requires_grad_(True)
     whole = module(whole_in)
     (whole_gradient,) = torch.autograd.grad(whole.sum(), whole_in)
-    cuts = GraphCut(module).cuts(x[:2])
+    technique = GraphCut(TorchScriptGraph(module), x[:1])
+    program = technique.program()
+    cuts = find_cuts(program, program.run(1), program.run(2))
     assert len(cuts) >= 15
     for cut in cuts:
-        halves = GraphCut(module).split(cut)
+        halves = Halves(technique.part(cut), cut)
         parts_in = x.clone().requires_grad_(True)
-        values, skips = halves.features(parts_in.clone())
-        assert tuple(values.shape[1:]) == cut.shape
-        parts = halves.head(values.clone(), tuple(skip.clone() for skip in skips))
+        maps, carried = halves.features(parts_in.clone())
+        assert tuple(maps.shape[1:]) == cut.shape
+        parts = halves.head(maps, carried)
         torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
         (parts_gradient,) = torch.autograd.grad(parts.sum(), parts_in)
         torch.testing.assert_close(parts_gradient, whole_gradient, rtol=1e-4, atol=1e-6)
@@ -61,8 +65,8 @@ def test_the_head_shares_skips_over_a_batch(tmp_path):
     x = torch.randn(1, 3, 32, 32)
     with torch.no_grad():
         one = classifier.features(x, inner)
-        assert one.skips
-        four = type(one)(one.values.repeat(4, 1, 1, 1), one.skips)
+        assert one.carried.values
+        four = type(one)(one.values.repeat(4, 1, 1, 1), one.carried)
         torch.testing.assert_close(classifier.head(four, inner), network(x).repeat(4, 1))
         # In-place operations of the head have not touched what it was given.
         torch.testing.assert_close(classifier.head(one, inner), network(x))

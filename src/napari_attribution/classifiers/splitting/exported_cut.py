@@ -1,0 +1,169 @@
+"""The cut of an exported program (torch.export): part its fx graph in two, on torch's public interface."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from napari_attribution.classifiers.splitting.cuts import Cut, Parts
+from napari_attribution.classifiers.splitting.steps import Key, Program, Step
+
+
+class ExportedCut:
+    """Parts an exported network at values of its graph.
+
+    Parameters
+    ----------
+    module : torch.fx.GraphModule
+        What `ExportedProgram.module(check_guards=False)` gives: one placeholder, weights by get_attr.
+    x : (1, C, h, w) Tensor
+    """
+
+    name = "exported graph"
+
+    def __init__(self, module: fx.GraphModule, x: Tensor) -> None:
+        self.source = module
+        self._module = module
+        self._x = x
+        self._entrance = next(node for node in module.graph.nodes if node.op == "placeholder")
+        self._nodes = [
+            node for node in module.graph.nodes if node.op in ("call_function", "call_module", "call_method")
+        ]
+        self._attributes = {
+            node.name: _attribute(module, node.target) for node in module.graph.nodes if node.op == "get_attr"
+        }
+
+    def steps(self) -> tuple[tuple[Step, ...], dict[Key, Any]]:
+        """The network's steps, and the arguments that stand in the graph as they are."""
+        literals: dict[Key, Any] = {}
+        return tuple(self._steps(literals)), literals
+
+    def program(self) -> Program:
+        steps, literals = self.steps()
+        (result,) = (node for node in self._module.graph.nodes if node.op == "output")
+        results = tuple(node.name for node in result.all_input_nodes)
+
+        def run(count: int) -> Mapping[Key, Any]:
+            recorder = _Recorder(self._module)
+            with torch.no_grad():
+                recorder.run(self._x.repeat(count, 1, 1, 1))
+            values = {**self._attributes, **literals, **recorder.values}
+            for step in steps:
+                if step.kind == "prim::ListConstruct":
+                    values[step.makes[0]] = [values[key] for key in step.reads]
+            return values
+
+        return Program(steps, self._entrance.name, results, run)
+
+    def part(self, cut: Cut) -> Parts:
+        """The two halves at a cut."""
+        last = next(number for number, node in enumerate(self._nodes) if node.name == cut.key)
+        crossing = (cut.key, *cut.carried)
+        first_half = self._half([self._entrance.name], self._nodes[: last + 1], crossing)
+        second_half = self._half(list(crossing), self._nodes[last + 1 :], None)
+
+        def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
+            made = first_half(x)
+            return made[0], tuple(made[1:])
+
+        def second(activation: Tensor, carried: tuple[Any, ...]) -> Any:
+            return second_half(activation, *carried)
+
+        return Parts(first, second)
+
+    def _half(self, entrances: list[Any], nodes: list[fx.Node], exits: tuple[Key, ...] | None) -> fx.GraphModule:
+        """A network of some of the nodes: what enters it, what leaves it (what the whole returns, if none is named)."""
+        graph = fx.Graph()
+        copies: dict[str, fx.Node] = {name: graph.placeholder(f"entrance_{i}") for i, name in enumerate(entrances)}
+        attributes = [node for node in self._module.graph.nodes if node.op == "get_attr" and node.name not in copies]
+        for node in (*attributes, *nodes):
+            if node.target != "_guards_fn":
+                copies[node.name] = graph.node_copy(node, lambda read: copies[read.name])
+        if exits is None:
+            (result,) = (node for node in self._module.graph.nodes if node.op == "output")
+            graph.output(fx.map_arg(result.args[0], lambda read: copies[read.name]))
+        else:
+            graph.output(tuple(copies[str(key)] for key in exits))
+        for node in reversed(list(graph.nodes)):
+            if node.op == "get_attr" and not node.users:
+                graph.erase_node(node)
+        return fx.GraphModule(self._module, graph)
+
+    def _steps(self, literals: dict[Key, Any]) -> Iterator[Step]:
+        for node in self._nodes:
+            if node.target == "_guards_fn":
+                continue
+            reads = []
+            for argument in _arguments(node):
+                if isinstance(argument, fx.Node):
+                    reads.append(argument.name)
+                    continue
+                key: Key = ("literal", len(literals))
+                nodes = (
+                    [item for item in argument if isinstance(item, fx.Node)]
+                    if isinstance(argument, list | tuple)
+                    else []
+                )
+                literals[key] = None if nodes else argument
+                reads.append(key)
+                if nodes:
+                    items = [_key(item, literals) for item in argument]
+                    yield Step("prim::ListConstruct", tuple(items), (key,))
+            yield Step(_kind(node), tuple(reads), (node.name,), module=_owner(node))
+
+
+class _Recorder(fx.Interpreter):
+    """Keeps every value of a run."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module, garbage_collect_values=False)
+        self.values: dict[Key, Any] = {}
+
+    def run_node(self, node: fx.Node) -> Any:
+        value = super().run_node(node)
+        self.values[node.name] = value
+        return value
+
+
+def _key(item: Any, literals: dict[Key, Any]) -> Key:
+    if isinstance(item, fx.Node):
+        return item.name
+    key = ("literal", len(literals))
+    literals[key] = item
+    return key
+
+
+def _arguments(node: fx.Node) -> list[Any]:
+    """A node's arguments in the order of the operator's schema, defaults filled in."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return [*node.args, *node.kwargs.values()]
+    arguments = []
+    for number, argument in enumerate(schema.arguments):
+        default = argument.default_value if argument.has_default_value() else None
+        arguments.append(node.args[number] if number < len(node.args) else node.kwargs.get(argument.name, default))
+    return arguments
+
+
+def _kind(node: fx.Node) -> str:
+    if node.target is operator.getitem:
+        return "aten::__getitem__"
+    schema = getattr(node.target, "_schema", None)
+    return str(schema.name) if schema is not None else f"python::{getattr(node.target, '__name__', node.target)}"
+
+
+def _owner(node: fx.Node) -> str:
+    """Path of the module that the node was written in."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [entry[0] for entry in stack.values()]
+    return str(paths[-1]).replace("L['self'].", "").replace("L['self']", "") if paths else ""
+
+
+def _attribute(module: Any, target: Any) -> Any:
+    for part in str(target).split("."):
+        module = getattr(module, part)
+    return module

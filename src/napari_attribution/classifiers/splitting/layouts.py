@@ -1,0 +1,161 @@
+"""Layouts: how a value of a network holds its locations, and where in the input they lie.
+
+Convolutions hold them as (N, n, h', w'); channels-last networks as (N, h', w', n); transformers as tokens, (N, T, n) or
+(T, N, n), in front of which a class token may stand that lies nowhere. The methods see (N, n, h', w') always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_SAME = 1e-3
+"""Places closer than this, in input pixels, are the same."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the locations of a map lie in the input, in input pixels, rows then columns.
+
+    Parameters
+    ----------
+    start : (float, float)
+        Centre of the first location; pixel 0 is centred at 0.
+    jump : (float, float)
+        From one location to the next.
+    """
+
+    start: tuple[float, float]
+    jump: tuple[float, float]
+
+    @classmethod
+    def even(cls, size: tuple[int, int], locations: tuple[int, int]) -> Grid:
+        """Locations that share out an input evenly, each in the middle of its pixels."""
+        jump = (size[0] / locations[0], size[1] / locations[1])
+        return cls(((jump[0] - 1) / 2, (jump[1] - 1) / 2), jump)
+
+    def places(self, h: int, w: int) -> Tensor:
+        """(h, w) complex64: row + i * column of every location."""
+        rows = self.start[0] + self.jump[0] * torch.arange(h, dtype=torch.float32)
+        columns = self.start[1] + self.jump[1] * torch.arange(w, dtype=torch.float32)
+        return torch.complex(rows[:, None].expand(h, w), columns[None].expand(h, w))
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """How a value holds a map of (h', w') locations.
+
+    Parameters
+    ----------
+    batch, channel : int
+        Axes of the value.
+    size : (h', w')
+    grid : Grid
+    order : (h' * w',) Tensor or None
+        Where the locations stand, row by row, in the value's other axes laid flat; None where they stand in that order
+        and nothing else does.
+    rest : (r,) Tensor
+        What stands there besides (a class token).
+    others : tuple of int
+        Sizes of the value's other axes.
+    """
+
+    batch: int
+    channel: int
+    size: tuple[int, int]
+    grid: Grid
+    order: Tensor | None
+    rest: Tensor
+    others: tuple[int, ...]
+
+    @classmethod
+    def of_map(cls, h: int, w: int, grid: Grid) -> Layout:
+        """That of a (N, n, h, w) map."""
+        return cls(0, 1, (h, w), grid, None, torch.empty(0, dtype=torch.long), (h, w))
+
+    @property
+    def tokens(self) -> bool:
+        """Whether the locations are the tokens of a transformer, not a map's."""
+        return len(self.others) == 1
+
+    def to_map(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """The value as the (N, n, h', w') map of its locations, and the (N, n, r) rest."""
+        flat = value.movedim((self.batch, self.channel), (0, 1)).flatten(2)
+        if self.order is None:
+            return flat.unflatten(2, self.size), flat[:, :, :0]
+        order, rest = self.order.to(value.device), self.rest.to(value.device)
+        return flat.index_select(2, order).unflatten(2, self.size), flat.index_select(2, rest)
+
+    def to_value(self, maps: Tensor, rest: Tensor) -> Tensor:
+        """The way back."""
+        flat = maps.flatten(2)
+        if self.order is not None:
+            back = torch.argsort(torch.cat([self.order, self.rest])).to(maps.device)
+            flat = torch.cat([flat, rest], dim=2).index_select(2, back)
+        return flat.unflatten(2, self.others).movedim((0, 1), (self.batch, self.channel)).contiguous()
+
+
+def layout_of(places: Tensor, batch: int) -> Layout | None:
+    """The layout of a value, from the place of each of its elements.
+
+    Parameters
+    ----------
+    places : complex64 Tensor of the value's shape, for one input
+        Row + i * column in the input; NaN for what lies nowhere.
+    batch : int
+        The value's batch axis, of length 1.
+
+    Returns
+    -------
+    None where the places do not make a regular grid.
+    """
+    item = places.select(batch, 0)
+    channel = _channel_axis(item)
+    if channel is None or item.ndim < 2:
+        return None
+    each = item.select(channel, 0)
+    others = tuple(each.shape)
+    flat = each.flatten()
+    lies = ~torch.isnan(flat.real)
+    found = _regular(flat[lies])
+    if found is None:
+        return None
+    grid, size, within = found
+    order = torch.nonzero(lies)[:, 0][within]
+    rest = torch.nonzero(~lies)[:, 0]
+    axes = sorted(set(range(places.ndim)) - {batch})
+    plain = not len(rest) and others == size and bool((order == torch.arange(len(order))).all())
+    return Layout(batch, axes[channel], size, grid, None if plain else order, rest, others)
+
+
+def _channel_axis(item: Tensor) -> int | None:
+    """The longest axis along which nothing changes its place."""
+    best = None
+    for axis in range(item.ndim):
+        first = item.narrow(axis, 0, 1).expand_as(item)
+        same = (item - first).abs() < _SAME
+        both_nowhere = torch.isnan(item.real) & torch.isnan(first.real)
+        if bool((same | both_nowhere).all()) and (best is None or item.shape[axis] > item.shape[best]):
+            best = axis
+    return best
+
+
+def _regular(places: Tensor) -> tuple[Grid, tuple[int, int], Tensor] | None:
+    """The grid that places fill, its size, and the index of each location's place, row by row."""
+    rows, row_of = torch.unique((places.real / _SAME).round(), return_inverse=True)
+    columns, column_of = torch.unique((places.imag / _SAME).round(), return_inverse=True)
+    size = (len(rows), len(columns))
+    number = row_of * size[1] + column_of
+    within = torch.argsort(number)
+    if not len(places) or not torch.equal(number[within], torch.arange(size[0] * size[1])):
+        return None
+    starts, jumps = [], []
+    for axis in (rows * _SAME, columns * _SAME):
+        step = axis.diff()
+        if len(step) and float((step - step.mean()).abs().max()) > 0.01 * float(step.mean()) + 2 * _SAME:
+            return None
+        starts.append(float(axis[0]))
+        jumps.append(float(step.mean()) if len(step) else 1.0)
+    return Grid((starts[0], starts[1]), (jumps[0], jumps[1])), size, within

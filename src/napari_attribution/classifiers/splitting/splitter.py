@@ -1,0 +1,211 @@
+"""Splitter: finds the layers of a network, chooses among the techniques that can part it there, and trusts none unchecked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from napari_attribution.classifiers.answers import reason
+from napari_attribution.classifiers.memory import is_out_of_memory
+from napari_attribution.classifiers.network import Network
+from napari_attribution.classifiers.splitting.cuts import Cut, Halves, Technique, find_cuts
+from napari_attribution.classifiers.splitting.guard import difference
+from napari_attribution.classifiers.splitting.layouts import Grid
+from napari_attribution.errors import AttributionError, Cancelled, LayerError
+
+FEWEST_LOCATIONS = 16
+"""The default layer has at least this many locations (4 x 4), where any block has."""
+
+_MOST_TRIED = 12
+"""Where so many blocks cannot be cut, the others cannot either."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A place where the network can be cut.
+
+    Parameters
+    ----------
+    name : str
+        The module that made it, and the operation: "layers.2.norm2:relu".
+    kind : str
+        The operation: "relu".
+    shape : (int, int, int)
+        (n, h', w'): channels and locations, at the card's input size.
+    stride : float
+        Input pixels a location, along the rows.
+    block : bool
+        Whether it is a block's output: the only value that the rest of the network reads.
+    grid : Grid
+        Where its locations lie in the input.
+    head_cost : float
+        Share of a forward's arithmetic that is behind it.
+    tokens : bool
+        Whether its locations are the tokens of a transformer (class token excepted).
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, int, int]
+    stride: float
+    block: bool
+    grid: Grid
+    head_cost: float
+    tokens: bool
+
+
+class Splitter:
+    """The layers of a network and its halves at each.
+
+    Parameters
+    ----------
+    network : Network
+    scores, read : see `guard.difference`
+    x : (1 or 2, C, h, w) Tensor
+        Two inputs where the network takes more than one at a time.
+    gradients : bool
+
+    Attributes
+    ----------
+    layers : tuple of Layer, first to last
+    default : str or None
+        The last block's output that the scores depend on, with at least 4 x 4 locations, else the last such output.
+    technique : str
+        The one in use at the default layer.
+    note : str
+        A sentence where the network cannot be cut.
+    seconds : float
+        What the search took beyond running the network.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        scores: Callable[[Tensor], Tensor],
+        read: Callable[[Any, Tensor], Tensor],
+        x: Tensor,
+        gradients: bool,
+    ) -> None:
+        x = x.to(network.dtype)
+        self._check = lambda halves: difference(halves, scores, read, x, gradients)
+        self._techniques: list[Technique] = []
+        self._cuts: dict[str, Cut] = {}
+        self._halves: dict[str, tuple[Halves, str]] = {}
+        self._refused: dict[str, str] = {}
+        self.layers: tuple[Layer, ...] = ()
+        self.default: str | None = None
+        self.seconds = 0.0
+        self.note = self._search(network, x)
+
+    @property
+    def technique(self) -> str:
+        return self._halves[self.default][1] if self.default is not None else ""
+
+    def halves(self, name: str) -> Halves:
+        """The halves at a layer, checked against the whole.
+
+        Raises
+        ------
+        LayerError
+            Where no technique parts the network exactly there.
+        """
+        if name in self._refused:
+            raise LayerError(self._refused[name])
+        if name not in self._halves:
+            problems = []
+            for technique in self._techniques:
+                halves, problem = self._try(technique, self._cuts[name])
+                if halves is not None:
+                    self._halves[name] = halves, technique.name
+                    break
+                problems.append(f"{technique.name}: {problem}")
+            else:
+                self._refused[name] = (
+                    f"Cut at {name}, the two halves do not give what the whole network gives ({'; '.join(problems)})."
+                )
+                raise LayerError(self._refused[name])
+        return self._halves[name][0]
+
+    def technique_at(self, name: str) -> str:
+        """Which technique is in use at a layer."""
+        self.halves(name)
+        return self._halves[name][1]
+
+    def _try(self, technique: Technique, cut: Cut) -> tuple[Halves | None, str]:
+        started = time.perf_counter()
+        try:
+            halves = Halves(technique.part(cut), cut)
+        except (RuntimeError, LayerError) as error:
+            return None, reason(error)
+        self.seconds += time.perf_counter() - started
+        problem = self._check(halves)
+        return (None, problem) if problem else (halves, "")
+
+    def _search(self, network: Network, x: Tensor) -> str:
+        problems: list[str] = []
+        try:
+            available = list(network.techniques(x[:1]))
+        except LayerError as error:
+            available, problems = [], [reason(error)]
+        for number, technique in enumerate(available):
+            try:
+                cuts = self._find(technique, len(x))
+            except Cancelled:
+                raise
+            except (RuntimeError, AttributionError, TypeError, ValueError, LookupError, AttributeError) as error:
+                if is_out_of_memory(error):
+                    raise
+                problems.append(f"{technique.name}: {reason(error)}")
+                continue
+            # Techniques that read the same graph can part the same cuts.
+            self._techniques = [other for other in available[number:] if other.source is technique.source]
+            self._use(cuts)
+            if self.default is not None:
+                return ""
+            problems += list(self._refused.values())[:1]
+        self.layers = ()
+        why = f" ({problems[-1].rstrip('.')})" if problems else ""
+        return f"The network cannot be cut{why}, so Pixel Ablation-CAM is not available."
+
+    def _find(self, technique: Technique, inputs: int) -> tuple[Cut, ...]:
+        started = time.perf_counter()
+        program = technique.program()
+        self.seconds += time.perf_counter() - started
+        one, two = program.run(1), program.run(2) if inputs > 1 else None
+        started = time.perf_counter()
+        cuts = find_cuts(program, one, two)
+        self.seconds += time.perf_counter() - started
+        return cuts
+
+    def _use(self, cuts: tuple[Cut, ...]) -> None:
+        """List the layers, and choose the default one."""
+        self._refused = {}
+        self._cuts = {cut.name: cut for cut in cuts}
+        self.layers = tuple(
+            Layer(
+                cut.name,
+                cut.kind,
+                cut.shape,
+                cut.grid.jump[0],
+                cut.is_block_output,
+                cut.grid,
+                cut.head_cost,
+                cut.layout.tokens,
+            )
+            for cut in cuts
+        )
+        blocks = [layer for layer in self.layers if layer.block] or list(self.layers)
+        roomy = [layer for layer in blocks if layer.shape[1] * layer.shape[2] >= FEWEST_LOCATIONS]
+        candidates = [*reversed(roomy), *reversed([block for block in blocks if block not in roomy])]
+        for layer in candidates[:_MOST_TRIED]:
+            try:
+                self.halves(layer.name)
+            except LayerError:
+                continue
+            self.default = layer.name
+            break
+        self.layers = tuple(layer for layer in self.layers if layer.name not in self._refused)
