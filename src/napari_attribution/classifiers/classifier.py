@@ -33,12 +33,13 @@ class Activation:
     ----------
     values : (N, n, h', w') Tensor
         The map of locations; of a transformer, its patch tokens.
-    carried : Carried
-        What else crosses the cut: skips, a class token.
+    carried : tuple of Carried
+        What else crosses the cut (skips, a class token): of all inputs at once, or of one after the other where the
+        network takes one at a time.
     """
 
     values: Tensor
-    carried: Carried
+    carried: tuple[Carried, ...]
 
 
 class Classifier:
@@ -65,9 +66,8 @@ class Classifier:
         self._scorer = Scorer(network, card)
         x = probes(self._scorer)
         self.gradients, notes = examine(self._scorer, x)
-        self._splitter = Splitter(
-            network, self._scorer.scores, self._scorer.read, x[:1] if self.one_by_one else x, self.gradients
-        )
+        x = x[: 1 if self.one_by_one else 2].to(self._scorer.dtype)
+        self._splitter = Splitter(network, self._scorer.scores, self._scorer.read, x, self.gradients)
         self.notes = tuple(note for note in (*notes, self._splitter.note) if note)
 
     @property
@@ -173,9 +173,10 @@ class Classifier:
         chosen = self.layer(layer)
         halves = self._splitter.halves(chosen.name)
         self.forwards += len(x) * (1 - chosen.head_cost)
+        x = x.to(self._network.device, self._scorer.dtype, copy=True)
         with torch.jit.optimized_execution(False):
-            values, carried = halves.features(x.to(self._network.device, self._network.dtype, copy=True))
-        return Activation(values, carried)
+            made = [halves.features(part) for part in x.split(1 if self.one_by_one else max(len(x), 1))]
+        return Activation(torch.cat([maps for maps, _ in made]), tuple(carried for _, carried in made))
 
     def head(self, activation: Activation, layer: str | None = None) -> Tensor:
         """Run the rest of the network from a layer's activation: (N, K) scores.
@@ -187,9 +188,14 @@ class Classifier:
         n = len(activation.values)
         gradient = torch.is_grad_enabled() and activation.values.requires_grad
         self.forwards += n * chosen.head_cost * (WITH_GRADIENT if gradient else 1.0)
+        parts = activation.values.split(1 if self.one_by_one else n)
+        shared = len(activation.carried) == 1
+        scores = []
         with torch.jit.optimized_execution(False):
-            parts = activation.values.split(1 if self.one_by_one else n)
-            return torch.cat([self._scorer.read(halves.head(part, activation.carried), part) for part in parts])
+            for number, part in enumerate(parts):
+                output = halves.head(part, activation.carried[0 if shared else number])
+                scores.append(self._scorer.read(output, part))
+        return torch.cat(scores)
 
     def layer(self, name: str | None = None) -> Layer:
         """The layer of that name, or the default one.

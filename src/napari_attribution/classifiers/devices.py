@@ -33,8 +33,22 @@ def list_devices() -> tuple[Device, ...]:
             devices.append(Device(f"cuda:{index}", title, free))
     if torch.backends.mps.is_available():
         devices.append(Device("mps", "Apple GPU"))
-    devices.append(Device("cpu", f"CPU, {os.cpu_count()} cores"))
+    devices.append(Device("cpu", f"CPU, {os.cpu_count()} cores", _free_memory()))
     return tuple(devices)
+
+
+def find_device(name: str) -> Device:
+    """The device that torch spells so; one of that name alone where it is not in the list."""
+    return next((device for device in list_devices() if device.name == name), Device(name, name))
+
+
+def _free_memory() -> int | None:
+    """Bytes of main memory that programs can still have, where psutil is there to say."""
+    with suppress(ImportError, OSError):
+        import psutil  # type: ignore[import-untyped]
+
+        return int(psutil.virtual_memory().available)
+    return None
 
 
 def choose_device(name: str = "auto") -> torch.device:

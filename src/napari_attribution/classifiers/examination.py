@@ -35,6 +35,7 @@ def examine(scorer: Scorer, x: Tensor) -> tuple[bool, list[str]]:
         Where the network does not answer as a classifier with this card must.
     """
     notes = []
+    scorer.dtype = _dtype(scorer, x)
     scorer.answers = _answers(scorer, x)
     scorer.one_by_one = _one_by_one(scorer, x, _single_scores(scorer, x))
     gradients = _gives_gradients(scorer, x)
@@ -49,6 +50,19 @@ def examine(scorer: Scorer, x: Tensor) -> tuple[bool, list[str]]:
     if not gradients:
         notes.append("The network gives no gradients, so mixing weights are estimated from drawn masks.")
     return gradients, notes
+
+
+def _dtype(scorer: Scorer, x: Tensor) -> torch.dtype:
+    """float32, where the network takes it (half a network's weights need not be half its input's); else its weights'."""
+    if scorer.network.dtype == torch.float32:
+        return torch.float32
+    scorer.dtype = torch.float32
+    try:
+        with torch.no_grad():
+            scorer.raw(x[:1])
+    except ClassifierError:
+        return scorer.network.dtype
+    return torch.float32
 
 
 def _answers(scorer: Scorer, x: Tensor) -> Answers:

@@ -22,7 +22,7 @@ class Network:
         Takes (N, C, h, w) of `dtype` on `device`, returns what the file's forward returns.
     device : torch.device
     dtype : torch.dtype
-        Of the network's weights; inputs are made so.
+        Of the network's weights, and so most often of its inputs.
     format : str
         "TorchScript" or "torch.export".
     techniques : callable

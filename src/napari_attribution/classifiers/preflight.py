@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
+from napari_attribution.classifiers.cards.io import weights_note
 from napari_attribution.classifiers.classifier import Classifier
+from napari_attribution.classifiers.devices import find_device
+from napari_attribution.classifiers.preparation.normalisation import in_words
 from napari_attribution.classifiers.preparation.prepare import Prepared, prepare
+from napari_attribution.classifiers.preparation.ranges import StainRange, stain_ranges
 from napari_attribution.errors import AttributionError
 from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws
 
-FAR = 6.0
-"""A stain whose typical normalised pixel is farther from zero than this was not normalised as in training."""
+SAID = 2
+"""So many stains are written about at length; of more that do not fit, the names are given."""
 
-
-FLAT = 0.05
-"""A stain that varies less than this, where it varied by 1 in training, was not normalised as in training."""
+_REMEDY = (
+    "Another camera, bit depth or scaling? Check the normalisation on the card, and that the well is of this assay."
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,36 @@ class Finding:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What was found, and the classifier's answer where there is one."""
+    """What was found, and the classifier's answer where there is one.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+    predicted : str or None
+        None where the classifier cannot answer.
+    probabilities : mapping of class to float
+    input_shape : (N, C, h, w) or None
+        None where no input can be made of the well.
+    normalisation : str
+        How the card normalises, in words.
+    ranges : tuple of C StainRange
+    device : str
+        Where the classifier runs, for people.
+    free_bytes : int or None
+        Memory free there; None where that is not known.
+    cut : str
+        The layer where the network is cut, its shape and by what technique; empty where it cannot be cut.
+    """
 
     findings: tuple[Finding, ...]
     predicted: str | None
     probabilities: Mapping[str, float]
+    input_shape: tuple[int, int, int, int] | None = None
+    normalisation: str = ""
+    ranges: tuple[StainRange, ...] = ()
+    device: str = ""
+    free_bytes: int | None = None
+    cut: str = ""
 
     @property
     def ok(self) -> bool:
@@ -51,11 +80,12 @@ def preflight(
     classifier: Classifier, well: Well, stain_map: Mapping[str, str] | None = None, cells: npt.ArrayLike | None = None
 ) -> Preflight:
     """Look at stains, pixel size, pixel ranges and the classifier's answer; raises nothing that a user caused."""
-    card = classifier.card
+    card, device = classifier.card, find_device(classifier.device)
+    unasked = Preflight((), None, {}, device=device.title, free_bytes=device.free_bytes, cut=_cut(classifier))
     try:
         prepared = prepare(well, card, stain_map, cells)
     except AttributionError as error:
-        return Preflight((Finding(False, "Stains and size", str(error)),), None, {})
+        return replace(unasked, findings=(Finding(False, "Stains and size", str(error)),))
     mapped = ", ".join(a if a == b else f"{a} = {b}" for a, b in prepared.stains.items())
     findings = [
         Finding(True, "Stains", f"{len(prepared.stains)} of {len(card.stains)} found: {mapped}."),
@@ -67,19 +97,52 @@ def preflight(
         for flaw in flaws(well)
         if flaw.stain in prepared.stains.values()
     ]
-    findings += normalisation(prepared)
+    ranges = stain_ranges(well, card, prepared)
+    findings += normalisation(ranges)
+    predicted, probabilities, answer = _answer(classifier, prepared)
+    findings.append(answer)
+    if predicted is not None:
+        findings += [Finding(None, "Network", note) for note in classifier.notes]
+    stale = weights_note(classifier.path, classifier.sha256) if classifier.path else None
+    findings += [Finding(None, "Card", stale)] if stale else []
+    n, c, h, w = prepared.inputs.shape
+    return replace(
+        unasked,
+        findings=tuple(findings),
+        predicted=predicted,
+        probabilities=probabilities,
+        input_shape=(n, c, h, w),
+        normalisation=in_words(card),
+        ranges=ranges,
+    )
+
+
+def _answer(classifier: Classifier, prepared: Prepared) -> tuple[str | None, dict[str, float], Finding]:
+    """The predicted class and the probabilities, over all inputs of the well."""
     try:
         scores = classifier.scores_of_many(lambda part: prepared.inputs[part], len(prepared.inputs)).mean(dim=0).cpu()
     except AttributionError as error:
-        return Preflight((*findings, Finding(False, "Answer", str(error))), None, {})
+        return None, {}, Finding(False, "Answer", str(error))
     if not np.isfinite(scores.numpy()).all():
-        findings.append(Finding(False, "Answer", "The scores are not numbers; check the normalisation on the card."))
-        return Preflight(tuple(findings), None, {})
-    probabilities = dict(zip(card.classes, scores.softmax(dim=0).tolist(), strict=True))
+        return None, {}, Finding(False, "Answer", "The scores are not numbers; check the normalisation on the card.")
+    probabilities = dict(zip(classifier.classes, scores.softmax(dim=0).tolist(), strict=True))
     predicted = max(probabilities, key=lambda name: probabilities[name])
-    findings.append(Finding(True, "Answer", f"{predicted}, probability {probabilities[predicted]:.2f}."))
-    findings += [Finding(None, "Network", note) for note in classifier.notes]
-    return Preflight(tuple(findings), predicted, probabilities)
+    return (
+        predicted,
+        probabilities,
+        Finding(True, "Answer", f"{predicted}, probability {probabilities[predicted]:.2f}."),
+    )
+
+
+def _cut(classifier: Classifier) -> str:
+    if classifier.default_layer is None:
+        return ""
+    layer = classifier.layer()
+    shape = " x ".join(map(str, layer.shape))
+    if classifier.card.size is None:
+        shape = f"{layer.shape[0]} channels, a location every {layer.stride:g} pixels"
+    technique = str(getattr(classifier, "technique", ""))
+    return f"{layer.name}, {shape}" + (f", {technique}" if technique else "")
 
 
 def pixel_size(card: ClassifierCard, well: Well) -> Finding:
@@ -99,23 +162,40 @@ def pixel_size(card: ClassifierCard, well: Well) -> Finding:
     return Finding(True, "Pixel size", f"{have[0]:.3g} um, trained on {want:.3g} um.")
 
 
-def normalisation(prepared: Prepared) -> list[Finding]:
-    """What normalisation made of each stain: far from zero in the middle, or hardly any contrast, cannot be right."""
-    wrong = []
-    for index, name in enumerate(prepared.stains.values()):
-        pixels = prepared.inputs[:, index].numpy()
-        middle = float(np.median(pixels))
-        if float(pixels.std()) < FLAT:
-            wrong.append(f"{name} (its contrast is {pixels.std():.2g} of that in training)")
-        if abs(middle) > FAR:
-            wrong.append(f"{name} (typical pixel {middle:.1f} standard deviations from the training mean)")
+def normalisation(ranges: Sequence[StainRange]) -> list[Finding]:
+    """Whether every stain's range after normalisation can be what the classifier was trained on."""
+    wrong = [found for found in ranges if not found.ok]
     if wrong:
-        return [
-            Finding(
-                False,
-                "Normalisation",
-                f"After normalisation, {', '.join(wrong)}. The card's mean and std do not suit this well's pixel values "
-                "(another camera, bit depth or scaling?).",
-            )
-        ]
+        said = [found.sentence for found in wrong[:SAID]]
+        rest = ", ".join(found.well_stain for found in wrong[SAID:])
+        said += [f"The same goes for {rest}."] if rest else []
+        return [Finding(False, "Normalisation", f"{' '.join(said)} {_REMEDY}")]
     return [Finding(True, "Normalisation", "Every stain lies where the classifier expects it.")]
+
+
+def as_text(found: Preflight) -> str:
+    """The input, the device, the cut and the stains' ranges, for a terminal."""
+    free = "" if found.free_bytes is None else f", {found.free_bytes / 2**30:.1f} GiB free"
+    lines = [f"{'device':<12} {found.device}{free}", f"{'cut':<12} {found.cut or 'none: this network cannot be cut'}"]
+    if found.input_shape is None:
+        return "\n".join(lines)
+    n, c, h, w = found.input_shape
+    lines += [
+        f"{'input':<12} {n} x {c} x {h} x {w} (inputs x stains x rows x columns)",
+        f"{'normalised':<12} {found.normalisation}",
+    ]
+    heads = ("stain", "min", "1 %", "median", "99 %", "max", "expected")
+    rows: list[tuple[str, ...]] = [heads]
+    for one in found.ranges:
+        name = one.well_stain if one.stain == one.well_stain else f"{one.stain} = {one.well_stain}"
+        expected = "" if one.expected is None else f"{one.expected[0]:.4g} to {one.expected[1]:.4g}"
+        rows.append((name, *(f"{value:.4g}" for value in one.raw), expected))
+        rows.append(("  normalised", *(f"{value:.3g}" for value in one.normalised), "" if one.ok else "WRONG"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    lines += [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines)

@@ -29,6 +29,8 @@ class Scorer:
     answers : "logits", "probabilities" (that sum to 1) or "sigmoids" (one a class)
     one_by_one : bool
         Whether it must be fed one input at a time.
+    dtype : torch.dtype
+        Of the inputs that it takes.
     """
 
     def __init__(self, network: Network, card: ClassifierCard) -> None:
@@ -36,6 +38,7 @@ class Scorer:
         self.card = card
         self.answers: Answers = "logits"
         self.one_by_one = False
+        self.dtype = network.dtype
 
     def scores(self, x: Tensor) -> Tensor:
         """(N, C, h, w) inputs to their (N, K) logits.
@@ -55,7 +58,7 @@ class Scorer:
         try:
             # The optimising executor would recompile at every new shape, for seconds; this is the plain one.
             with torch.jit.optimized_execution(False):
-                return self.network.run(x.to(self.network.device, self.network.dtype, copy=True))
+                return self.network.run(x.to(self.network.device, self.dtype, copy=True))
         except Cancelled:
             raise
         except Exception as error:

@@ -15,6 +15,7 @@ from napari_attribution.classifiers.files.training_mode import refuse_training_m
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.cuts import Technique
+from napari_attribution.classifiers.splitting.dispatch_capture import DispatchCapture
 from napari_attribution.classifiers.splitting.exported_cut import ExportedCut
 from napari_attribution.errors import ClassifierError, DeviceError
 
@@ -63,12 +64,15 @@ def exported_network(program: torch.export.ExportedProgram, device: torch.device
     refuse_training_mode(*ExportedCut(module, torch.empty(0)).steps())
     batch = _fixed_batch(module)
 
+    run = _filled_up(module, batch)
+
     def techniques(x: Tensor) -> Sequence[Technique]:
-        return [ExportedCut(module, x)] if batch in (None, 1) else []
+        capture = DispatchCapture(run, x)
+        return [ExportedCut(module, x), capture] if batch in (None, 1) else [capture]
 
     weights = [value for value in module.state_dict().values() if value.is_floating_point()]
     dtype = weights[0].dtype if weights else torch.float32
-    return Network(_filled_up(module, batch), device, dtype, "torch.export", techniques)
+    return Network(run, device, dtype, "torch.export", techniques)
 
 
 def _fixed_batch(module: fx.GraphModule) -> int | None:

@@ -16,7 +16,9 @@ from napari_attribution.classifiers.files.training_mode import refuse_training_m
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.cuts import Technique
+from napari_attribution.classifiers.splitting.dispatch_capture import DispatchCapture
 from napari_attribution.classifiers.splitting.graph_cut import GraphCut
+from napari_attribution.classifiers.splitting.graph_interpreter import GraphInterpreter
 from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
 from napari_attribution.errors import ClassifierError, DeviceError
 
@@ -45,16 +47,17 @@ def torchscript_network(module: torch.jit.ScriptModule, device: torch.device) ->
     graph: TorchScriptGraph | None = None
     try:
         graph = TorchScriptGraph(module)
-        refuse_training_mode(graph.steps(), graph.known(None))
         if graph.devices - {device}:
             run = graph.whole(device)
-    except ClassifierError:
-        raise
     except Exception as error:  # the cut is an extra: whatever it stumbles over, the network itself can be used
         log.info("The graph cannot be read: %s", error)
 
+    if graph is not None:
+        refuse_training_mode(graph.steps(), graph.known(None))
+
     def techniques(x: Tensor) -> Sequence[Technique]:
-        return [GraphCut(graph, x)] if graph is not None else []
+        capture = DispatchCapture(run, x)
+        return [GraphCut(graph, x), GraphInterpreter(graph, x), capture] if graph is not None else [capture]
 
     return Network(run, device, _dtype(module), "TorchScript", techniques)
 

@@ -7,42 +7,20 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.splitting.carrying import CarryingError, carry, rule
 from napari_attribution.classifiers.splitting.geometry import Geometry
 from napari_attribution.classifiers.splitting.layouts import Grid, Layout
-from napari_attribution.classifiers.splitting.steps import Key, Program, Step, depending, last_reads, tensors
+from napari_attribution.classifiers.splitting.steps import Key, Program, Step, depending, last_reads, leading_to, tensors
 
-# Operations that only rearrange, pool, thin out or rescale what the block before them has made.
+# Operations that only rearrange, pool, thin out or rescale what the block before them has made; and bare products, which
+# stand before their norm, skip and activation.
 _NOT_A_BLOCK = (
-    *(
-        "pool",
-        "dropout",
-        "flatten",
-        "view",
-        "reshape",
-        "permute",
-        "transpose",
-        "layer_norm",
-        "contiguous",
-        "pad",
-        "clone",
-    ),
-    *(
-        "slice",
-        "roll",
-        "expand",
-        "squeeze",
-        "movedim",
-        "swapaxes",
-        "getitem",
-        "unpack",
-        "detach",
-        "to_copy",
-        "upsample",
-    ),
-)
+    "pool dropout flatten view reshape permute transpose layer_norm contiguous pad clone slice roll expand squeeze movedim "
+    "swapaxes getitem unpack detach to_copy upsample flip conv linear matmul"
+).split()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +44,7 @@ class Cut:
     grows : tuple
         How each of those follows the number of inputs (see `carrying`).
     skips : int
-        How many of those hold tensors computed from the input.
+        How many of those hold tensors computed from the input that the scores are made of.
     head_cost : float
         Share of a forward's arithmetic that is behind the cut.
     layout : Layout
@@ -87,7 +65,12 @@ class Cut:
     @property
     def is_block_output(self) -> bool:
         """Whether all that the rest of the network reads is this one value, and a block made it."""
-        return self.skips == 0 and not any(word in self.kind for word in _NOT_A_BLOCK)
+        return self.skips == 0 and self.is_finished
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether a block's last operation made it."""
+        return self.kind.endswith("relu") or not (self.kind == "to" or any(word in self.kind for word in _NOT_A_BLOCK))
 
     @property
     def grid(self) -> Grid:
@@ -111,10 +94,13 @@ class Technique(Protocol):
     ----------
     name : str
     source : what it reads; techniques of the same source can part the same cuts.
+    last_resort : bool
+        Whether it sees no more places than the others, and only helps where they fail.
     """
 
     name: str
     source: object
+    last_resort: bool
 
     def program(self) -> Program: ...
 
@@ -123,11 +109,13 @@ class Technique(Protocol):
 
 @dataclass(frozen=True)
 class Carried:
-    """What crosses a cut beside the map of locations: the other tokens, and the carried values, of so many inputs."""
+    """What crosses a cut beside the map of locations: the other tokens, the carried values, of so many inputs, and how the
+    activation was quantised, if it was."""
 
     rest: Tensor
     values: tuple[Any, ...]
     inputs: int
+    quantised: tuple[float, int, torch.dtype] | None = None
 
 
 class Halves:
@@ -148,8 +136,12 @@ class Halves:
     def features(self, x: Tensor) -> tuple[Tensor, Carried]:
         """(N, C, h, w) inputs to their (N, n, h', w') maps, and what else crosses the cut."""
         value, carried = self._parts.first(x)
+        quantised = None
+        if value.is_quantized:
+            quantised = value.q_scale(), value.q_zero_point(), value.dtype
+            value = value.dequantize()
         maps, rest = self._cut.layout.to_map(value)
-        return maps, Carried(rest, carried, len(x))
+        return maps, Carried(rest, carried, len(x), quantised)
 
     def head(self, maps: Tensor, carried: Carried) -> Any:
         """(N, n, h', w') maps to what the network returns for them; what one input left behind serves for all."""
@@ -159,40 +151,67 @@ class Halves:
             carry(value, grows, carried.inputs, count)
             for value, grows in zip(carried.values, self._cut.grows, strict=True)
         )
-        return self._parts.second(self._cut.layout.to_value(maps, rest).clone(), beside)
+        value = self._cut.layout.to_value(maps, rest).clone()
+        if carried.quantised is not None:
+            value = torch.quantize_per_tensor(value, *carried.quantised)
+        return self._parts.second(value, beside)
 
 
-def find_cuts(program: Program, one: Mapping[Key, Any], two: Mapping[Key, Any] | None) -> tuple[Cut, ...]:
+def scores_of(program: Program, values: Mapping[Key, Any]) -> Key | None:
+    """Which value the class scores are: the only result, or the first (1, K) one of several."""
+    found = [tensor for key in program.results for tensor in tensors(values.get(key))]
+    rows = [tensor for tensor in found if tensor.ndim == 2] if len(found) > 1 else found
+    if not rows:
+        return None
+    made = [key for step in program.steps for key in step.makes]
+    return next((key for key in reversed(made) if values.get(key) is rows[0]), None)
+
+
+_NOTHING = Step("prim::Constant", (), ())
+
+
+def find_cuts(
+    program: Program, one: Mapping[Key, Any], two: Mapping[Key, Any] | None, scores: Key | None = None
+) -> tuple[Cut, ...]:
     """Every place where a network can be cut, first to last.
 
     Parameters
     ----------
     program : Program
     one, two : its values for one input and for two; no `two` where it takes one at a time.
+    scores : Key, optional
+        Which value the class scores are, where the network returns others too.
     """
     steps = program.steps
     dependent = depending(steps, program.x, one)
+    relevant = leading_to(steps, scores) if scores is not None else set(range(len(steps)))
+    # What only asks for a size reads no numbers.
+    relevant = {number for number in relevant if any(key in dependent for key in steps[number].makes)}
+    read_for_scores = last_reads([step if i in relevant else _NOTHING for i, step in enumerate(steps)], ())
     last = last_reads(steps, program.results)
     geometry = Geometry(program, one)
     behind = _shares_behind(steps, one)
     made: list[tuple[int, Key]] = [(-1, program.x)]
     cuts: list[Cut] = []
     names: dict[str, int] = {}
+    computes = False
     for number, step in enumerate(steps):
+        computes = computes or (bool(step.inner) or _is_product(step)) and any(key in dependent for key in step.makes)
         if step.kind != "prim::Constant":
             made += [(number, key) for key in step.makes]
         made = [(when, key) for when, key in made if last.get(key, -1) > number]
         for key in step.makes:
             value = one.get(key)
-            if key not in dependent or last.get(key, -1) <= number or not _is_floating(value):
+            if not computes or key not in dependent or last.get(key, -1) <= number or not _is_floating(value):
                 continue
             batch = _batch_axis(value, None if two is None else two.get(key))
             layout = geometry.layout(key, batch) if batch is not None else None
             if layout is None or layout.size[0] * layout.size[1] < 2:
                 continue
-            carried = tuple(other for _, other in made if other != key)
+            beside = tuple(other for _, other in made if other != key)
+            carried = (program.x,) if program.reruns else beside
             grows = _rules(carried, one, two)
-            if grows is None or _shares_memory(value, carried, one):
+            if grows is None or _shares_memory(value, beside, one):
                 continue
             stem = f"{step.module}:{step.name}".lstrip(":")
             names[stem] = names.get(stem, 0) + 1
@@ -205,8 +224,8 @@ def find_cuts(program: Program, one: Mapping[Key, Any], two: Mapping[Key, Any] |
                     shape=(value.shape[layout.channel], *layout.size),
                     carried=carried,
                     grows=grows,
-                    skips=sum(other in dependent for other in carried),
-                    head_cost=behind[number],
+                    skips=sum(other in dependent and read_for_scores.get(other, -1) > number for other in beside),
+                    head_cost=1.0 if program.reruns else behind[number],
                     layout=layout,
                 )
             )
@@ -214,7 +233,7 @@ def find_cuts(program: Program, one: Mapping[Key, Any], two: Mapping[Key, Any] |
 
 
 def _is_floating(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_floating_point() and value.ndim >= 3
+    return isinstance(value, Tensor) and (value.is_floating_point() or value.is_quantized) and value.ndim >= 3
 
 
 def _batch_axis(one: Tensor, two: Any) -> int | None:
@@ -245,6 +264,10 @@ def _shares_memory(value: Tensor, carried: Sequence[Key], values: Mapping[Key, A
 
 
 _PRODUCTS = ("linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention")
+
+
+def _is_product(step: Step) -> bool:
+    return "conv" in step.name or "linear" in step.name or step.name in _PRODUCTS
 
 
 def _shares_behind(steps: Sequence[Step], values: Mapping[Key, Any]) -> list[float]:

@@ -24,6 +24,7 @@ class ExportedCut:
     """
 
     name = "exported graph"
+    last_resort = False
 
     def __init__(self, module: fx.GraphModule, x: Tensor) -> None:
         self.source = module

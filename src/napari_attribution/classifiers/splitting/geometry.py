@@ -33,6 +33,7 @@ _WINDOWS = {
     "conv2d": (None, 3, 4, 5),
     "_convolution": (None, 3, 4, 5),
     "convolution": (None, 3, 4, 5),
+    "conv2d_relu": (None, 3, 4, 5),
     "max_pool2d": (1, 2, 3, 4),
     "max_pool2d_with_indices": (1, 2, 3, 4),
     "avg_pool2d": (1, 2, 3, None),
@@ -100,7 +101,9 @@ class Geometry:
             elif step.name in ("append", "insert"):
                 self._append(step)
                 return
-            elif step.name == "__getitem__":
+            elif step.name == "add" and isinstance(made[0], list):
+                found = [[each for key in step.reads for each in self._of_list(key)]]
+            elif step.kind == "aten::__getitem__":
                 places, index = self._found[source], self._values.get(step.reads[1])
                 found = [places[index]] if isinstance(places, list) and isinstance(index, int) else []
             elif step.name in _REARRANGE:
@@ -114,6 +117,10 @@ class Geometry:
         for key, places_of_it in zip(step.makes, found, strict=False):
             if places_of_it is not None:
                 self._found[key] = places_of_it
+
+    def _of_list(self, key: Key) -> list[Places | None]:
+        places, value = self._found.get(key), self._values.get(key)
+        return places if isinstance(places, list) else [None] * (len(value) if isinstance(value, list) else 0)
 
     def _append(self, step: Step) -> None:
         places = self._found.get(step.reads[0], [])
@@ -221,7 +228,9 @@ class Geometry:
     @staticmethod
     def _as_map(places: Tensor) -> Grid | None:
         """The grid, where the places are those of a plain (1, n, h', w') map."""
-        layout = layout_of(places, 0) if places.ndim == 4 and len(places) == 1 else None
+        if places.ndim != 4 or not bool((places == places[:1]).all()):
+            return None
+        layout = layout_of(places[:1], 0)
         plain = layout is not None and layout.channel == 1 and layout.order is None and not layout.tokens
         return layout.grid if layout is not None and plain else None
 
@@ -252,6 +261,8 @@ class Geometry:
 
     def _window(self, step: Step) -> list[tuple[float, ...]] | None:
         """(kernel, stride, padding, dilation) for rows and columns, or None where they are not numbers."""
+        if step.kind.startswith("quantized::"):
+            return self._packed_window(step)
         at = _WINDOWS[step.name]
         if at[0] is None:
             weight = self._values.get(step.reads[1])
@@ -272,6 +283,12 @@ class Geometry:
             halves = [(k - 1) * d / 2 for k, d in zip(kernel, dilation, strict=True)]
             return list(zip(kernel, stride, halves if word == "same" else [0, 0], dilation, strict=True))
         return list(zip(kernel, stride or kernel, padding, dilation, strict=True))
+
+    def _packed_window(self, step: Step) -> list[tuple[float, ...]]:
+        """A quantised convolution keeps its weights and numbers in an object of its own."""
+        packed = self._values[step.reads[1]]
+        kernel = packed.unpack()[0].shape[2:]
+        return list(zip(kernel, packed.stride(), packed.padding(), packed.dilation(), strict=True))
 
     def _pair(self, step: Step, at: int) -> list[int] | None:
         """Two whole numbers, from a list of one or two; none gives none."""

@@ -36,6 +36,7 @@ class GraphCut:
     """
 
     name = "graph cut"
+    last_resort = False
 
     def __init__(self, graph: TorchScriptGraph, x: Tensor) -> None:
         self._graph = self.source = graph

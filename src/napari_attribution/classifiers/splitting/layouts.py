@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_attribution.errors import LayerError
+
 _SAME = 1e-3
 """Places closer than this, in input pixels, are the same."""
 
@@ -52,6 +54,7 @@ class Layout:
     batch, channel : int
         Axes of the value.
     size : (h', w')
+        For an input of the card's size; a map's locations grow with the input, tokens do not.
     grid : Grid
     order : (h' * w',) Tensor or None
         Where the locations stand, row by row, in the value's other axes laid flat; None where they stand in that order
@@ -82,19 +85,24 @@ class Layout:
 
     def to_map(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """The value as the (N, n, h', w') map of its locations, and the (N, n, r) rest."""
-        flat = value.movedim((self.batch, self.channel), (0, 1)).flatten(2)
+        maps = value.movedim((self.batch, self.channel), (0, 1))
+        flat = maps.flatten(2)
         if self.order is None:
-            return flat.unflatten(2, self.size), flat[:, :, :0]
+            return maps, flat[:, :, :0]
+        if maps.shape[2:] != self.others:
+            raise LayerError(
+                f"This layer holds {' x '.join(map(str, self.others))} tokens for inputs of the card's size; for this input it "
+                f"holds {' x '.join(map(str, maps.shape[2:]))}. Use the size that is on the card."
+            )
         order, rest = self.order.to(value.device), self.rest.to(value.device)
         return flat.index_select(2, order).unflatten(2, self.size), flat.index_select(2, rest)
 
     def to_value(self, maps: Tensor, rest: Tensor) -> Tensor:
         """The way back."""
-        flat = maps.flatten(2)
         if self.order is not None:
             back = torch.argsort(torch.cat([self.order, self.rest])).to(maps.device)
-            flat = torch.cat([flat, rest], dim=2).index_select(2, back)
-        return flat.unflatten(2, self.others).movedim((0, 1), (self.batch, self.channel)).contiguous()
+            maps = torch.cat([maps.flatten(2), rest], dim=2).index_select(2, back).unflatten(2, self.others)
+        return maps.movedim((0, 1), (self.batch, self.channel)).contiguous()
 
 
 def layout_of(places: Tensor, batch: int) -> Layout | None:

@@ -12,13 +12,16 @@ from torch import Tensor
 from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.memory import is_out_of_memory
 from napari_attribution.classifiers.network import Network
-from napari_attribution.classifiers.splitting.cuts import Cut, Halves, Technique, find_cuts
+from napari_attribution.classifiers.splitting.cuts import Cut, Halves, Technique, find_cuts, scores_of
 from napari_attribution.classifiers.splitting.guard import difference
 from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.errors import AttributionError, Cancelled, LayerError
 
 FEWEST_LOCATIONS = 16
 """The default layer has at least this many locations (4 x 4), where any block has."""
+
+_TOO_EARLY = 0.5
+"""A default layer with more than this share of a forward behind it is looked for elsewhere first."""
 
 _MOST_TRIED = 12
 """Where so many blocks cannot be cut, the others cannot either."""
@@ -40,6 +43,8 @@ class Layer:
         Input pixels a location, along the rows.
     block : bool
         Whether it is a block's output: the only value that the rest of the network reads.
+    finished : bool
+        Whether a block's last operation made it (an activation, a sum), not a bare convolution.
     grid : Grid
         Where its locations lie in the input.
     head_cost : float
@@ -53,6 +58,7 @@ class Layer:
     shape: tuple[int, int, int]
     stride: float
     block: bool
+    finished: bool
     grid: Grid
     head_cost: float
     tokens: bool
@@ -66,7 +72,7 @@ class Splitter:
     network : Network
     scores, read : see `guard.difference`
     x : (1 or 2, C, h, w) Tensor
-        Two inputs where the network takes more than one at a time.
+        Of the network's dtype; two inputs where it takes more than one at a time.
     gradients : bool
 
     Attributes
@@ -90,7 +96,6 @@ class Splitter:
         x: Tensor,
         gradients: bool,
     ) -> None:
-        x = x.to(network.dtype)
         self._check = lambda halves: difference(halves, scores, read, x, gradients)
         self._techniques: list[Technique] = []
         self._cuts: dict[str, Cut] = {}
@@ -152,6 +157,8 @@ class Splitter:
         except LayerError as error:
             available, problems = [], [reason(error)]
         for number, technique in enumerate(available):
+            if technique.last_resort and self._cuts == {} and number and not problems:
+                break  # the graph was read whole, and holds no map of locations
             try:
                 cuts = self._find(technique, len(x))
             except Cancelled:
@@ -177,7 +184,7 @@ class Splitter:
         self.seconds += time.perf_counter() - started
         one, two = program.run(1), program.run(2) if inputs > 1 else None
         started = time.perf_counter()
-        cuts = find_cuts(program, one, two)
+        cuts = find_cuts(program, one, two, scores_of(program, one))
         self.seconds += time.perf_counter() - started
         return cuts
 
@@ -192,16 +199,14 @@ class Splitter:
                 cut.shape,
                 cut.grid.jump[0],
                 cut.is_block_output,
+                cut.is_finished,
                 cut.grid,
                 cut.head_cost,
                 cut.layout.tokens,
             )
             for cut in cuts
         )
-        blocks = [layer for layer in self.layers if layer.block] or list(self.layers)
-        roomy = [layer for layer in blocks if layer.shape[1] * layer.shape[2] >= FEWEST_LOCATIONS]
-        candidates = [*reversed(roomy), *reversed([block for block in blocks if block not in roomy])]
-        for layer in candidates[:_MOST_TRIED]:
+        for layer in _candidates(self.layers)[:_MOST_TRIED]:
             try:
                 self.halves(layer.name)
             except LayerError:
@@ -209,3 +214,14 @@ class Splitter:
             self.default = layer.name
             break
         self.layers = tuple(layer for layer in self.layers if layer.name not in self._refused)
+
+
+def _candidates(layers: tuple[Layer, ...]) -> list[Layer]:
+    """Layers for the default one, the best first: the last blocks' outputs with at least 4 x 4 locations, then those with
+    fewer. A network whose skips run past all of its blocks but the first (a U-Net) has its last activations tried first."""
+    blocks = [layer for layer in layers if layer.block]
+    roomy = [layer for layer in blocks if layer.shape[1] * layer.shape[2] >= FEWEST_LOCATIONS]
+    finished = [layer for layer in layers if layer.finished and layer.shape[1] * layer.shape[2] >= FEWEST_LOCATIONS]
+    early = not roomy or roomy[-1].head_cost > _TOO_EARLY
+    best = [*reversed(finished), *reversed(roomy)] if early else [*reversed(roomy)]
+    return list(dict.fromkeys([*best, *reversed(blocks), *reversed(layers)]))

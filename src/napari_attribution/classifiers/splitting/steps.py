@@ -59,12 +59,15 @@ class Program:
     run : callable
         Takes a number of inputs, runs the network on so many and returns all values by key, weights and constants too.
         Only their shapes are to be trusted: they may be on the meta device, or changed in place by later steps.
+    reruns : bool
+        Whether a second half runs the whole network again, and so needs nothing but the input beside the activation.
     """
 
     steps: tuple[Step, ...]
     x: Key
     results: tuple[Key, ...]
     run: Callable[[int], Mapping[Key, Any]]
+    reruns: bool = False
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
@@ -87,6 +90,19 @@ def depending(steps: Sequence[Step], x: Key, values: Mapping[Key, Any]) -> set[K
             # A list that is appended to holds what it was given.
             if step.name in ("append", "insert", "extend", "_set_item"):
                 found.add(step.reads[0])
+    return found
+
+
+def leading_to(steps: Sequence[Step], wanted: Key) -> set[int]:
+    """The numbers of the steps that a value is made by, directly or not."""
+    needed, found = {wanted}, set()
+    for number in reversed(range(len(steps))):
+        step = steps[number]
+        # What is changed in place is made under another name, but read under its own.
+        changes = step.kind.endswith("_") and not step.kind.endswith("__")
+        if any(key in needed for key in (*step.makes, *(step.reads[:1] if changes else ()))):
+            found.add(number)
+            needed.update(step.reads, step.inner)
     return found
 
 

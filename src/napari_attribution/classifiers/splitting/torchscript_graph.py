@@ -46,6 +46,9 @@ class TorchScriptGraph:
         self.kept: list[Any] = []
         self.owners: list[str] = []
         torch._C._jit_pass_inline(self.graph)
+        torch._C._jit_pass_inline_fork_wait(self.graph)
+        torch._C._jit_pass_inline(self.graph)  # what was forked calls modules too
+        self._lift_defaults(forward.schema)
         self._lift_attributes(module)
         torch._C._jit_pass_constant_propagation(self.graph)
         self._lift_constants()
@@ -109,12 +112,23 @@ class TorchScriptGraph:
                 values[(number, 0)] = node.output().toIValue()
         return values
 
+    def _lift_defaults(self, schema: Any) -> None:
+        """Arguments beside the input keep their defaults."""
+        self.graph.setInsertPoint(next(iter(self.graph.nodes())))
+        for number in reversed(range(2, len(_inputs(self.graph)))):
+            constant = self.graph.insertConstant(schema.arguments[number].default_value)
+            _inputs(self.graph)[number].replaceAllUsesWith(constant)
+            self.graph.eraseInput(number)
+
     def _lift_attributes(self, module: Any) -> None:
         graph = self.graph
         homes: dict[int, tuple[Any, str]] = {_inputs(graph)[0].unique(): (module._c, "")}
         entrances: dict[str, Any] = {}
         done = []
         for node in list(all_nodes(graph)):
+            if node.kind() == "prim::SetAttr":
+                node.destroy()  # what a network counts for itself changes no answer; the guard compares
+                continue
             if node.kind() != "prim::GetAttr" or node.input().unique() not in homes:
                 continue
             home, path = homes[node.input().unique()]
@@ -134,6 +148,8 @@ class TorchScriptGraph:
         graph.setInsertPoint(graph.return_node())
         for node in reversed(done):
             node.destroy()
+        if any(node.kind() in ("prim::fork", "aten::wait") for node in all_nodes(graph)):
+            raise LayerError("The network does several things at once, in no certain order, so it cannot be cut.")
         if _inputs(graph)[0].uses():
             raise LayerError("The network calls methods of its own that cannot be inlined, so it cannot be cut.")
         graph.eraseInput(0)
