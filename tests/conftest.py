@@ -6,6 +6,8 @@ from shared_data import SHARED
 
 # Slices arrive before the call that asked for them returns, so a test can look at the canvas at once.
 os.environ["NAPARI_ASYNC"] = "0"
+# A second Python for every small network would take the tests an hour; those of the trial itself switch it on.
+os.environ["NAPARI_ATTRIBUTION_TRIAL"] = "0"
 # Qt's offscreen platform has no OpenGL: the first image layer fails there, and later tests with it. Xvfb has it.
 if os.environ.get("QT_QPA_PLATFORM", "").startswith("offscreen"):
     del os.environ["QT_QPA_PLATFORM"]

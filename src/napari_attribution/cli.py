@@ -63,7 +63,9 @@ def _explain(options: argparse.Namespace) -> int:
         parameters["layer"] = options.layer
     check_parameters(find_method(options.method), parameters)
     well = _well(options)
-    classifier = load_classifier(options.classifier, device=options.device, card=options.card)
+    classifier = load_classifier(
+        options.classifier, device=options.device, card=options.card, time_limit=options.time_limit or None
+    )
     attribution = explain(
         classifier,
         well,
@@ -103,9 +105,11 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from napari_attribution.classifiers import load_classifier
-    from napari_attribution.classifiers.preflight import preflight
+    from napari_attribution.classifiers.preflight import as_text, preflight
 
-    classifier = load_classifier(options.classifier, device=options.device, card=options.card)
+    classifier = load_classifier(
+        options.classifier, device=options.device, card=options.card, time_limit=options.time_limit or None
+    )
     card = classifier.card
     size = "any size" if card.size is None else f"{card.size[0]} x {card.size[1]} pixels"
     print(f"{classifier.name}: a TorchScript classifier, on {classifier.device}")
@@ -127,6 +131,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.well is None:
         return 0
     found = preflight(classifier, _well(options), _pairs(options.map, "--map"))
+    print(as_text(found))
     for finding in found.findings:
         mark = {True: "ok  ", None: "note", False: "WRONG"}[finding.ok]
         print(f"{mark:<5} {finding.title}: {finding.sentence}")
@@ -143,13 +148,14 @@ def _card(options: argparse.Namespace) -> int:
         if len(numbers) not in (1, 2) or not all(number.strip().isdecimal() for number in numbers):
             raise RequestError(f"--size takes height,width in whole pixels, found {options.size!r}.")
         size = (int(numbers[0]), int(numbers[-1]))
+    stains = [name for name in options.stains.split(",") if name.strip()]
     card = ClassifierCard(
-        stains=options.stains,
+        stains=stains,
         classes=options.classes,
         size=size,
         mode=options.mode or ("resize" if size else "whole"),
-        mean=_numbers(options.mean, "--mean"),
-        std=_numbers(options.std, "--std"),
+        overlap=options.overlap,
+        **_normalisation(options, len(stains)),
         background=None if options.background is None else _numbers(options.background, "--background"),
         pixel_size=options.pixel_size,
         name=options.name or Path(options.classifier).stem,
@@ -157,6 +163,30 @@ def _card(options: argparse.Namespace) -> int:
     )
     print(write_card(card, Path(options.classifier), Path(options.out) if options.out else None))
     return 0
+
+
+def _normalisation(options: argparse.Namespace, stains: int) -> dict[str, Any]:
+    """The normalisation that the options speak of, as fields of a card; it is asked for, never guessed."""
+    kind = options.normalisation
+    if kind is None and options.percentiles is not None:
+        kind = "percentiles"
+    if kind is None and (options.mean is not None or options.std is not None):
+        kind = "fixed"
+    if kind is None:
+        raise RequestError(
+            "Say how the classifier's training pixels were normalised: --mean and --std (0 and 1 where the network takes them as "
+            "they are), --normalisation per-image, or --percentiles LOW,HIGH."
+        )
+    fields: dict[str, Any] = {"normalisation": kind, "over": options.over, "together": options.together}
+    for name in ("mean", "std", "percentiles"):
+        if (text := getattr(options, name)) is not None:
+            values = _numbers(text, f"--{name}")
+            if name == "percentiles" and len(values) != 2:
+                raise RequestError(
+                    f"--percentiles takes two numbers in percent, LOW,HIGH (such as 1,99), found {text!r}."
+                )
+            fields[name] = values * stains if len(values) == 1 else values
+    return fields
 
 
 def _progress() -> Callable[[int, int], None]:
@@ -245,6 +275,16 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
         raise RequestError(f"{option} takes numbers with commas between them, found {text!r}.") from None
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"a number of seconds is wanted, found {text!r}")
+    return seconds
+
+
 def _parser() -> argparse.ArgumentParser:
     from napari_attribution import __version__
     from napari_attribution.methods.catalogue import METHODS
@@ -274,6 +314,14 @@ def _parser() -> argparse.ArgumentParser:
             "--card", help="bioimage.io description of the classifier; by default the one beside the file"
         )
         command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+        command.add_argument(
+            "--time-limit",
+            type=_seconds,
+            default=60.0,
+            metavar="SECONDS",
+            help="a classifier that is new here is tried out first and stopped after so long; 0 for a file that is trusted: "
+            "no trial (default: 60)",
+        )
 
     explain = commands.add_parser("explain", help="explain a classifier's call of a well")
     explain.add_argument("well", help="image file, or a folder or one file of a well with a file per stain")
@@ -314,8 +362,27 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--classes", required=True, help="classes in the order of the scores, with commas between them")
     card.add_argument("--size", help="height,width of the input in pixels; leave out where any size will do")
     card.add_argument("--mode", choices=["resize", "whole", "tiles", "cells"], help="how a well becomes an input")
-    card.add_argument("--mean", required=True, help="per stain, in detector units, with commas between them")
-    card.add_argument("--std", required=True, help="per stain, in detector units, with commas between them")
+    card.add_argument(
+        "--overlap",
+        type=float,
+        default=0.25,
+        help="the part that neighbouring tiles share at least (default: %(default)s)",
+    )
+    card.add_argument(
+        "--normalisation",
+        choices=["fixed", "per-image", "percentiles"],
+        help="by a fixed --mean and --std, by each image's own, or by its --percentiles",
+    )
+    card.add_argument("--mean", help="one for all stains, or one a stain, in detector units, with commas between them")
+    card.add_argument("--std", help="one for all stains, or one a stain, in detector units, with commas between them")
+    card.add_argument("--percentiles", metavar="LOW,HIGH", help="in percent: what becomes 0 and what becomes 1")
+    card.add_argument(
+        "--over",
+        choices=["input", "well"],
+        default="input",
+        help="an image is each input by itself, or the whole well before it is resized or cut (default: %(default)s)",
+    )
+    card.add_argument("--together", action="store_true", help="an image's numbers are those of all its stains together")
     card.add_argument("--background", help="per stain: the value that means 'nothing there'")
     card.add_argument("--pixel-size", type=float, help="in um, of the wells it was trained on")
     card.add_argument("--name", help="what to call the classifier")

@@ -5,6 +5,11 @@ raised where the fact is known and shown once, at the edge: a status card in the
 the command line.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 
 class AttributionError(Exception):
     """Anything that a user can put right; its text is a sentence to show as it is."""
@@ -22,8 +27,27 @@ class CardError(AttributionError):
     """A classifier card that is missing, incomplete or contradicts itself."""
 
 
+class NormalisationMissing(CardError):  # noqa: N818 - it says what is missing
+    """A description that says nothing about normalisation, which is asked for and never guessed.
+
+    Parameters
+    ----------
+    sentence : str
+    known : mapping
+        What the description does say, as fields of a `ClassifierCard`.
+    """
+
+    def __init__(self, sentence: str, known: Mapping[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.known = dict(known or {})
+
+
 class ClassifierError(AttributionError):
     """A classifier file that is not one, or a classifier that does not do what its card says."""
+
+
+class TrialError(ClassifierError):
+    """A classifier that took too long, or crashed, while it was tried out in a process of its own."""
 
 
 class LayerError(ClassifierError):

@@ -13,6 +13,7 @@ import tifffile
 import torch
 from shared_data import SHARED, needs_shared
 
+from napari_attribution.classifiers.cards.io import read_card
 from napari_attribution.cli import main
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
@@ -82,6 +83,8 @@ def test_check_says_what_a_file_is_and_whether_a_well_fits(capsys):
     assert "DNA, ER, RNA, AGP, Mito" in out
     assert "*" in out
     assert "mito fragmented, probability" in out
+    for part in ("1 x 5 x 256 x 256", "by the card's mean and std", "median", "GiB free"):
+        assert part in out
 
 
 def test_check_says_what_is_wrong(tmp_path, capsys):
@@ -108,6 +111,44 @@ def test_a_card_from_the_command_line(tmp_path, capsys):
     code, out, _ = said(capsys, "check", weights)
     assert code == 0
     assert "control, hit, dead" in out
+
+
+CARD = ("--stains", "DNA,ER,Mito", "--classes", "control,hit,dead", "--size", "32,32")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [
+        (["--mean", "5", "--std", "1,2,3"], {"mean": (5, 5, 5), "std": (1, 2, 3)}),
+        (["--normalisation", "per-image", "--over", "well"], {"normalisation": "per-image", "over": "well"}),
+        (["--percentiles", "1,99", "--together"], {"normalisation": "percentiles", "together": True}),
+        (["--percentiles", "1,99", "--mode", "tiles", "--overlap", "0.5"], {"percentiles": (1, 99), "overlap": 0.5}),
+    ],
+)
+def test_a_card_says_how_pixels_are_normalised(arguments, fields, tmp_path, capsys):
+    weights = networks.save(networks.make("gap"), tmp_path / "net.pt")
+    code, out, err = said(capsys, "card", weights, *CARD, *arguments)
+    assert (code, err) == (0, "")
+    card = read_card(out.strip())
+    assert {name: getattr(card, name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Say how the classifier's training pixels were normalised"),
+        (["--mean", "1"], "'std' is missing"),
+        (["--normalisation", "per-image", "--mean", "1"], "does not use"),
+        (["--percentiles", "1"], "takes two numbers in percent"),
+        (["--percentiles", "low,high"], "takes numbers"),
+    ],
+)
+def test_normalisation_is_asked_for_never_guessed(arguments, sentence, tmp_path, capsys):
+    weights = networks.save(networks.make("gap"), tmp_path / "net.pt")
+    code, _, err = said(capsys, "card", weights, *CARD, *arguments)
+    assert code == 2
+    assert sentence in err
+    assert not list(tmp_path.glob("*.yaml"))
 
 
 def bad_inputs(tmp_path: Path) -> dict[str, tuple[list, str]]:

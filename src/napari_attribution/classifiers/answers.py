@@ -39,8 +39,8 @@ def same(a: Tensor, b: Tensor) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """The last line of a (TorchScript) error that says something."""
+    """What a (TorchScript) error says, without the listing of code around it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("RuntimeError:", "Error:"))] or lines or [type(error).__name__]
-    text = told[-1].removeprefix("RuntimeError:").strip()
+    told = [line for line in lines if line.startswith(("RuntimeError:", "Error:"))]
+    text = (told[-1] if told else lines[0] if lines else type(error).__name__).removeprefix("RuntimeError:").strip()
     return text if text.endswith(".") else text + "."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from napari_attribution.methods.parameters import (
     DcmixParameters,
+    OcclusionParameters,
     Parameters,
     PcimParameters,
     PixelAblationCamParameters,
@@ -28,6 +29,8 @@ class Method:
         The pydantic model of its parameters.
     module : str
         The module of this package whose `compute` does the work.
+    looks_inside : bool
+        Whether it needs a network that can be cut.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Method:
     summary: str
     parameters: type[Parameters]
     module: str
+    looks_inside: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -46,6 +50,7 @@ METHODS: dict[str, Method] = {
             "How much the score drops when one place of a feature map is silenced.",
             PixelAblationCamParameters,
             "pixel_ablation_cam",
+            looks_inside=True,
         ),
         Method(
             "pcim",
@@ -60,6 +65,13 @@ METHODS: dict[str, Method] = {
             "One mixing weight a stain, trained in front of the frozen classifier, with exact Shapley values beside it.",
             DcmixParameters,
             "dcmix",
+        ),
+        Method(
+            "occlusion",
+            "Occlusion",
+            "How much the score drops when a window that slides over the input is filled.",
+            OcclusionParameters,
+            "occlusion",
         ),
     )
 }

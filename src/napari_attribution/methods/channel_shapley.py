@@ -1,4 +1,4 @@
-r"""Exact Shapley values of the stains.
+r"""Shapley values of the stains.
 
     phi_c = sum over S without c of |S|! (C - |S| - 1)! / C! * (v(S + c) - v(S))
 
@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 
 from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.stain_subsets import MOST_EXACT, every_subset, score_subsets
 
-MOST_EXACT = 8
-"""Up to so many stains, every subset is scored."""
-
-_PERMUTATIONS = 32
+PERMUTATIONS = 32
+"""Orders of the stains that are drawn where there are too many for all subsets."""
 
 
 def channel_shapley(problem: Problem) -> tuple[Tensor, Tensor | None]:
@@ -36,8 +35,12 @@ def channel_shapley(problem: Problem) -> tuple[Tensor, Tensor | None]:
     C = problem.x.shape[1]
     if C > MOST_EXACT:
         return _sampled(problem, C)
-    subsets = torch.tensor([[bool(bits >> c & 1) for c in range(C)] for bits in range(2**C)])
-    values = _value(problem, subsets)
+    return shapley_of(score_subsets(problem, every_subset(C))), None
+
+
+def shapley_of(values: Tensor) -> Tensor:
+    """(2^C,) scores of every subset, in the order of `every_subset`, to the (C,) Shapley values."""
+    C = len(values).bit_length() - 1
     phi = torch.zeros(C)
     for bits in range(2**C):
         size = bits.bit_count()
@@ -45,27 +48,18 @@ def channel_shapley(problem: Problem) -> tuple[Tensor, Tensor | None]:
             if not bits >> c & 1:
                 weight = factorial(size) * factorial(C - size - 1) / factorial(C)
                 phi[c] += weight * (values[bits | 1 << c] - values[bits])
-    return phi, None
+    return phi
 
 
 def _sampled(problem: Problem, C: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    orders = [torch.randperm(C, generator=generator) for _ in range(_PERMUTATIONS)]
-    gains = torch.zeros(_PERMUTATIONS, C)
+    orders = [torch.randperm(C, generator=generator) for _ in range(PERMUTATIONS)]
+    gains = torch.zeros(PERMUTATIONS, C)
     for row, order in enumerate(orders):
         subsets = torch.zeros(C + 1, C, dtype=torch.bool)
         for step, c in enumerate(order):
             subsets[step + 1 :, c] = True
-        values = _value(problem, subsets)
+        values = score_subsets(problem, subsets)
         gains[row, order] = values[1:] - values[:-1]
-        problem.progress(row + 1, _PERMUTATIONS)
-    return gains.mean(dim=0), gains.std(dim=0) / _PERMUTATIONS**0.5
-
-
-def _value(problem: Problem, subsets: Tensor) -> Tensor:
-    """(N, C) subsets to the (N,) scores of the input with only those stains."""
-
-    def make(part: slice) -> Tensor:
-        return problem.mixed(subsets[part, :, None, None].float())
-
-    return problem.score.of(problem.classifier.scores_of_many(make, len(subsets))).cpu()
+        problem.progress(row + 1, PERMUTATIONS)
+    return gains.mean(dim=0), gains.std(dim=0) / PERMUTATIONS**0.5

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from napari_attribution.errors import ClassifierError, DeviceError, RequestError, WellError
+from napari_attribution.errors import ClassifierError, DeviceError, LayerError, RequestError, WellError
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import METHODS, Method
 from napari_attribution.methods.parameters import Parameters
@@ -48,7 +48,7 @@ def explain(
     classifier : Classifier
     well : Well
     method : str
-        One of `METHODS`: "pixel-ablation-cam", "pcim", "dcmix".
+        One of `METHODS`: "pixel-ablation-cam", "pcim", "dcmix", "occlusion".
     target : str, optional
         The class to explain; the predicted one by default.
     score : str
@@ -74,7 +74,10 @@ def explain(
     Raises
     ------
     RequestError
-        For a method, class, score or parameter that does not exist.
+        For a method, class, score or parameter that does not exist, or a method that the classifier does not allow
+        (`napari_attribution.methods.offers`).
+    LayerError
+        For a method that looks inside a network that cannot be cut, or not there.
     WellError, StainError
         For a well that cannot be explained, or whose stains are not those of the classifier.
     ClassifierError, DeviceError, CardError
@@ -83,15 +86,17 @@ def explain(
     from napari_attribution.classifiers.memory import is_out_of_memory, no_room
     from napari_attribution.classifiers.preflight import normalisation, pixel_size
     from napari_attribution.classifiers.preparation.prepare import prepare
+    from napari_attribution.classifiers.preparation.ranges import stain_ranges
     from napari_attribution.methods.record import make_record
 
     started = time.perf_counter()
     classifier.forwards = 0.0
     chosen = find_method(method)
     settings = check_parameters(chosen, parameters)
+    _check_offer(classifier, chosen, settings)
     prepared = prepare(well, classifier.card, stain_map, cells)
     warnings = _check_pixels(well, prepared, accept_flaws)
-    doubts = (*normalisation(prepared), pixel_size(classifier.card, well))
+    doubts = (*normalisation(stain_ranges(well, classifier.card, prepared)), pixel_size(classifier.card, well))
     warnings += [doubt.sentence for doubt in doubts if doubt.ok is False or (doubt.ok is None and doubt.serious)]
     try:
         results, asked, mean_scores = _compute(classifier, prepared, chosen, settings, score, target, against, progress)
@@ -133,7 +138,7 @@ def _compute(
     from napari_attribution.methods.score import choose_score
 
     inputs = prepared.inputs.to(classifier.device)
-    background = prepared.background.to(classifier.device)
+    background, typical = prepared.background.to(classifier.device), prepared.typical.to(classifier.device)
     scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
     if not bool(torch.isfinite(scores).all()):
         raise ClassifierError(
@@ -146,7 +151,7 @@ def _compute(
     for index in range(len(inputs)):
         report = _windowed(progress, index, len(inputs))
         x = inputs[index : index + 1]
-        fill = make_fill(settings.fill, x, background)
+        fill = make_fill(settings.fill, x, background[index], typical[index])
         results.append(compute(Problem(classifier, x, fill, asked, report), settings))
     return results, asked, scores.mean(dim=0)
 
@@ -181,6 +186,14 @@ def check_parameters(method: Method, values: Mapping[str, Any]) -> Parameters:
             have = ", ".join(method.parameters.model_fields)
             raise RequestError(f"{method.title} has no parameter {name!r}. It has: {have}.") from None
         raise RequestError(f"{method.title} cannot take {name} = {found['input']!r}: {found['msg']}.") from None
+
+
+def _check_offer(classifier: Classifier, method: Method, settings: Parameters) -> None:
+    from napari_attribution.methods.offers import offer
+
+    found = offer(classifier, method, settings)
+    if not found.possible:
+        raise (LayerError if method.looks_inside else RequestError)(found.why)
 
 
 def _check_pixels(well: Well, prepared: Prepared, accept: bool) -> list[str]:

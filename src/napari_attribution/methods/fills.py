@@ -2,8 +2,9 @@
 
 What "removed" means decides what an explanation says, so it is a parameter of every method:
 
-- mean (default): the stain's mean in the training wells (zero after normalisation): as bright as ever, but empty of
-  structure. On BBBC013 this finds the stain that carries the phenotype, as retraining without it does.
+- mean (default): the stain's mean, in the training wells where the card gives it (zero after normalisation), else in the
+  image itself: as bright as ever, but empty of structure. On BBBC013 this finds the stain that carries the phenotype, as
+  retraining without it does.
 - background: the value that means "nothing there". A whole stain gone dark is something that the classifier has never
   seen, and it may well look like a phenotype (cytoplasm without signal, say).
 - blur: the input itself, blurred by a sixteenth of its length: its brightness where it was, without its structure.
@@ -20,14 +21,15 @@ from torch.nn.functional import conv2d, pad
 Fill = Literal["mean", "background", "blur"]
 
 
-def make_fill(kind: Fill, x: Tensor, background: Tensor) -> Tensor:
+def make_fill(kind: Fill, x: Tensor, background: Tensor, typical: Tensor) -> Tensor:
     """What stands in for what is taken away.
 
     Parameters
     ----------
     kind : "mean", "background" or "blur"
     x : (1, C, h, w) Tensor
-    background : (C,) Tensor
+    background, typical : (C,) Tensor
+        What means "nothing there", and the mean, of each stain; both normalised as x is.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def make_fill(kind: Fill, x: Tensor, background: Tensor) -> Tensor:
         return background[None, :, None, None]
     if kind == "blur":
         return _blurred(x, max(x.shape[2:]) / 16)
-    return torch.zeros(1, x.shape[1], 1, 1, device=x.device)
+    return typical[None, :, None, None]
 
 
 def _blurred(x: Tensor, sigma: float) -> Tensor:

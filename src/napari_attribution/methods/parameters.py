@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,31 @@ class Parameters(BaseModel):
     )
 
 
+Estimate = Annotated[
+    Literal["auto", "gradient", "masks"],
+    Field(
+        description="gradient: by the network's gradients; masks: from the scores of masks drawn at random, which any network "
+        "gives; auto: by gradients where there are any"
+    ),
+]
+
+Masks = Annotated[
+    int,
+    Field(
+        ge=32,
+        le=4000,
+        description="Masks drawn at random where gradients are not used: one forward each, and half of them the others' opposites",
+    ),
+]
+
+StainValues = Annotated[
+    Literal["shapley", "none"],
+    Field(
+        description="The stains' importance beside the map: Shapley values (one forward for each subset of stains), or none"
+    ),
+]
+
+
 class PixelAblationCamParameters(Parameters):
     """Parameters of Pixel Ablation-CAM."""
 
@@ -28,10 +53,7 @@ class PixelAblationCamParameters(Parameters):
         default="importance",
         description="The map is each location's drop of the score (importance), or that drop times its summed activation",
     )
-    channels: Literal["shapley", "none"] = Field(
-        default="shapley",
-        description="The stains' importance beside the map: Shapley values (one forward for each subset of stains), or none",
-    )
+    channels: StainValues = "shapley"
 
 
 class PcimParameters(Parameters):
@@ -49,6 +71,8 @@ class PcimParameters(Parameters):
         default=32, ge=2, le=512, description="Mixing weights along the longer side of the input (smooth form)"
     )
     step_size: float = Field(default=0.1, gt=0, le=1, description="Largest change of a mixing weight in one step")
+    estimate: Estimate = "auto"
+    masks: Masks = 500
 
 
 class DcmixParameters(Parameters):
@@ -58,3 +82,36 @@ class DcmixParameters(Parameters):
     shapley: bool = Field(
         default=True, description="Compute the exact Shapley value of every stain beside it (up to 8 stains)"
     )
+    estimate: Estimate = "auto"
+    masks: Masks = 500
+
+
+class OcclusionParameters(Parameters):
+    """Parameters of occlusion."""
+
+    window: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="Side of the window, in pixels of the input; an eighth of it if none is named",
+    )
+    stride: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="From one window to the next, in pixels of the input; half a window if none is named",
+    )
+    per_stain: bool = Field(
+        default=False, description="Cover one stain at a time: a map for each stain, for as many times the work"
+    )
+    channels: StainValues = "shapley"
+
+    def geometry(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Side and stride of the window for an input of (h, w) pixels; no gaps between windows."""
+        window = min(self.window or max(1, round(max(size) / 8)), *size)
+        return window, min(self.stride or max(1, window // 2), window)
+
+
+def from_masks(parameters: PcimParameters | DcmixParameters, gradients: bool) -> bool:
+    """Whether masks are drawn, for a network that gives gradients or gives none."""
+    return parameters.estimate == "masks" or (parameters.estimate == "auto" and not gradients)

@@ -21,9 +21,16 @@ Form "smooth" (default) deviates where the literal form is known to fail:
 - with one weight per stain as well (`per_stain`, ours), the map is resolved by stain. Every change of a weight gains
   score; what a stain gained where it was mixed in, less what it gained where it was mixed out (where it speaks against
   the class), is its importance.
+
+Where the network gives no gradients (`estimate`), the smooth form asks the same two games of masks drawn at random on the
+same grid (`napari_attribution.methods.drawn_masks`). They tell the effect of each weight on the score, its gradient averaged
+over mixtures about alpha = 1/2, and alpha goes that way in one step, so far that the strongest weight reaches a bound; what
+that gains is the stains' importance, with its standard error. `steps` and `step_size` have no part in it.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,52 +38,88 @@ from torch.nn.functional import interpolate
 
 from napari_attribution.errors import RequestError
 from napari_attribution.methods.channel_shapley import channel_shapley
-from napari_attribution.methods.parameters import PcimParameters
+from napari_attribution.methods.drawn_masks import drawn_effects
+from napari_attribution.methods.parameters import PcimParameters, from_masks
 from napari_attribution.methods.problem import Problem, Result
+
+CHANGE = "change of mixing weight"
+GAINED = "score gained by mixing the stain in, less what mixing it out gained"
+LITERAL_NEEDS_GRADIENTS = (
+    "The literal form of PCIM has a weight for every pixel, which only gradients can train. Choose the form smooth, which can "
+    "be estimated from drawn masks."
+)
+
+
+class _Stains(NamedTuple):
+    """Importance of the stains, its standard error, and what it is."""
+
+    importance: Tensor
+    spread: Tensor | None
+    meaning: str
 
 
 def compute(problem: Problem, parameters: PcimParameters) -> Result:
-    """Train the mixing weights of one input.
+    """Train the mixing weights of one input, or estimate what they do from drawn masks.
 
     Raises
     ------
     RequestError
-        Where the network gives no gradients.
+        For the literal form without gradients.
     """
-    if not problem.classifier.gradients:
-        raise RequestError(
-            "This network gives no gradients, so PCIM cannot train its mixing weights."
-            + (" Pixel Ablation-CAM needs none." if problem.classifier.default_layer else "")
-        )
+    if from_masks(parameters, problem.classifier.gradients):
+        return _from_masks(problem, parameters)
     channels = problem.x.shape[1] if parameters.per_stain else 1
     if parameters.form == "literal":
         change, gained = _literal(problem, parameters, channels)
     else:
         change, gained = _smooth(problem, parameters, channels)
-    if parameters.per_stain:
-        importance, spread, meaning = (
-            gained,
-            None,
-            "score gained by mixing the stain in, less what mixing it out gained",
-        )
-    else:
-        importance, spread = channel_shapley(problem)
-        meaning = "Shapley value of the stain"
+    stains = _Stains(gained.cpu(), None, GAINED)
+    if not parameters.per_stain:
+        stains = _shapley(problem)
     return Result(
         (change if parameters.per_stain else change[0]).cpu(),
-        importance.cpu(),
-        meaning,
-        "change of mixing weight",
-        spread,
+        stains.importance,
+        stains.meaning,
+        CHANGE,
+        stains.spread,
+        extra={"estimate": "gradient"},
     )
+
+
+def _from_masks(problem: Problem, parameters: PcimParameters) -> Result:
+    if parameters.form == "literal":
+        raise RequestError(LITERAL_NEEDS_GRADIENTS)
+    C, h, w = problem.x.shape[1:]
+    channels = C if parameters.per_stain else 1
+    effects = drawn_effects(problem, parameters.masks, channels, _grid(parameters, (h, w)))
+    stains = _Stains(effects.gained, effects.gained_error, GAINED)
+    if not parameters.per_stain:
+        stains = _shapley(problem)
+    return Result(
+        effects.change if parameters.per_stain else effects.change[0],
+        stains.importance,
+        stains.meaning,
+        CHANGE,
+        stains.spread,
+        extra=effects.extra(),
+    )
+
+
+def _shapley(problem: Problem) -> _Stains:
+    return _Stains(*channel_shapley(problem), "Shapley value of the stain")
+
+
+def _grid(parameters: PcimParameters, size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of mixing weights."""
+    scale = parameters.grid / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _smooth(problem: Problem, parameters: PcimParameters, channels: int) -> tuple[Tensor, Tensor]:
     """(channels, gh, gw) change of alpha, and the (channels,) score gained, negative for what was mixed out."""
-    h, w = problem.x.shape[2:]
-    scale = parameters.grid / max(h, w)
-    rows, columns = max(1, round(h * scale)), max(1, round(w * scale))
-    alpha = torch.full((1, channels, rows, columns), 0.5, device=problem.x.device)
+    alpha = torch.full(
+        (1, channels, *_grid(parameters, (problem.x.shape[2], problem.x.shape[3]))), 0.5, device=problem.x.device
+    )
     gained = torch.zeros(channels, device=problem.x.device)
     for step in range(parameters.steps):
         pixels = torch.cat([alpha, 1 - alpha])

@@ -87,7 +87,7 @@ def ablate(problem: Problem, activation: Activation, layer: str, locations: Tens
         chosen = locations[part]
         ablated = values.expand(len(chosen), -1, -1, -1).clone()
         ablated[torch.arange(len(chosen)), :, chosen // columns, chosen % columns] = 0
-        scores = problem.score.of(problem.classifier.head(Activation(ablated, activation.skips), layer))
+        scores = problem.score.of(problem.classifier.head(Activation(ablated, activation.carried), layer))
         done = min(part.stop, len(locations))
         problem.progress(done, len(locations))
         return scores
@@ -101,11 +101,11 @@ def ablate(problem: Problem, activation: Activation, layer: str, locations: Tens
 
 def _affine_drops(problem: Problem, activation: Activation, layer: str) -> Tensor | None:
     """(h', w') drops by one backward pass, or None where the score is not affine in the activation."""
-    if not problem.classifier.gradients or problem.score.kind == "probability":
+    if not problem.classifier.head_gives_gradients(layer) or problem.score.kind == "probability":
         return None
     with torch.enable_grad():
         values = activation.values.detach().clone().requires_grad_(True)
-        score = problem.score.of(problem.classifier.head(Activation(values, activation.skips), layer))
+        score = problem.score.of(problem.classifier.head(Activation(values, activation.carried), layer))
         (gradient,) = torch.autograd.grad(score.sum(), values)
     drops = (activation.values * gradient).sum(dim=1)[0]
     return drops if _is_affine(problem, activation, layer, score.detach(), gradient, drops) else None
@@ -120,7 +120,7 @@ def _is_affine(
     checkered[:, :, ::2, ::2] = 0
     far = torch.cat([torch.zeros_like(values), 2 * values, checkered])
     with torch.no_grad():
-        found = problem.score.of(problem.classifier.head(Activation(far, activation.skips), layer))
+        found = problem.score.of(problem.classifier.head(Activation(far, activation.carried), layer))
     predicted = score + ((far - values) * gradient).sum(dim=(1, 2, 3))
     scale = float((predicted - score).abs().max()) + float(score.abs().max())
     if float((found - predicted).abs().max()) > 1e-4 * scale:

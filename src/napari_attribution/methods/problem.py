@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.classifier import Classifier
-from napari_attribution.classifiers.splitting.geometry import Grid
+from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.methods.score import Score
 
 Progress = Callable[[int, int], None]

@@ -65,7 +65,7 @@ def test_the_head_shares_skips_over_a_batch(tmp_path):
     x = torch.randn(1, 3, 32, 32)
     with torch.no_grad():
         one = classifier.features(x, inner)
-        assert one.carried.values
+        assert one.carried[0].values
         four = type(one)(one.values.repeat(4, 1, 1, 1), one.carried)
         torch.testing.assert_close(classifier.head(four, inner), network(x).repeat(4, 1))
         # In-place operations of the head have not touched what it was given.

@@ -62,6 +62,11 @@ class Sigmoids(nn.Module):
         return torch.sigmoid(x.mean(dim=(2, 3)))
 
 
+class Noise(nn.Module):
+    def forward(self, x):
+        return x.mean(dim=(2, 3)) + torch.rand(1)
+
+
 class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.dropout(x.mean(dim=(2, 3)), 0.5, True)
@@ -246,7 +251,7 @@ def test_a_sigmoid_a_class_is_read_as_log_odds(tmp_path):
     assert any("each by itself" in note for note in classifier.notes)
 
 
-@pytest.mark.parametrize(("module", "sentence"), [(Dropout, "another answer each time"), (Nothing, "not numbers")])
+@pytest.mark.parametrize(("module", "sentence"), [(Dropout, "in training mode"), (Noise, "another answer each time"), (Nothing, "not numbers")])
 def test_answers_that_cannot_be_trusted(module, sentence, tmp_path):
     with pytest.raises(ClassifierError, match=sentence):
         load_classifier(saved(module(), tmp_path), "cpu", networks.card())

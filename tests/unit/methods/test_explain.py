@@ -9,6 +9,7 @@ import torch
 
 from napari_attribution import Well, explain
 from napari_attribution.classifiers.classifier import Classifier
+from napari_attribution.classifiers.files.torchscript import torchscript_network
 from napari_attribution.errors import ClassifierError, DeviceError, RequestError, StainError, WellError
 
 
@@ -27,7 +28,7 @@ def well():
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        ({"method": "lime"}, "no method 'lime'.*pixel-ablation-cam, pcim, dcmix"),
+        ({"method": "lime"}, "no method 'lime'.*pixel-ablation-cam, pcim, dcmix, occlusion"),
         ({"target": "alive"}, "no class 'alive'. It has: control, hit, dead"),
         ({"score": "entropy"}, "no score 'entropy'"),
         ({"against": "dead"}, "Only the score 'contrast'"),
@@ -73,7 +74,7 @@ def test_scores_that_are_not_numbers(well):
             seen = torch.sqrt(10 - x.amax(dim=(1, 2, 3)))
             return torch.stack([-seen, seen, seen * 0], dim=1)
 
-    classifier = Classifier(torch.jit.script(Root()), networks.card(), torch.device("cpu"))
+    classifier = Classifier(torchscript_network(torch.jit.script(Root()), torch.device("cpu")), networks.card())
     bright = Well(well.pixels + 20, networks.STAINS)
     with pytest.raises(ClassifierError, match="not numbers"):
         explain(classifier, bright, "pcim", target="hit")
@@ -138,6 +139,6 @@ def test_no_room_on_the_device_is_a_sentence(classifier, well, monkeypatch):
     def full(*_):
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr(classifier, "_network", full)
+    monkeypatch.setattr(classifier, "scores", full)
     with pytest.raises(DeviceError, match="no room on"):
         explain(classifier, well, "pcim")

@@ -3,8 +3,8 @@
 Reading looks only at what a card needs, with a plain YAML parser, because importing bioimageio.spec takes seconds;
 writing goes through bioimageio.spec, so that what is written is a valid description.
 
-What has no place of its own in such a description (how a field becomes an input, the background) stands under
-`config: napari_attribution`.
+What has no place of its own in such a description (how a field becomes an input, the background, whether a whole well is
+normalised before it is cut) stands under `config: napari_attribution`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from typing import Any
 import yaml
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
-from napari_attribution.errors import CardError, OutputError
+from napari_attribution.classifiers.cards.steps import read_steps, write_steps
+from napari_attribution.errors import CardError, NormalisationMissing, OutputError
 
 SUFFIX = ".bioimageio.yaml"
 EXTRA_FILE = "bioimageio.yaml"
 _OURS = "napari_attribution"
+_OUR_FIELDS = ("mode", "overlap", "over", "background", "pixel_size")
 _UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
 
 
@@ -41,18 +43,25 @@ def find_card(weights: Path) -> ClassifierCard | None:
     CardError
         Where there is one that cannot be used.
     """
-    beside = card_path(weights)
-    if beside.is_file():
+    beside = _beside(weights)
+    if beside is not None:
         return read_card(beside)
-    for name in ("rdf.yaml", "bioimageio.yaml"):
-        package = weights.with_name(name)
-        if package.is_file() and weights.name in package.read_text("utf-8", "replace"):
-            return read_card(package)
     if zipfile.is_zipfile(weights):
         with zipfile.ZipFile(weights) as archive:
             for name in archive.namelist():
                 if name.endswith(f"/extra/{EXTRA_FILE}"):
                     return card_from_text(archive.read(name).decode("utf-8", "replace"), f"{weights.name}/{EXTRA_FILE}")
+    return None
+
+
+def _beside(weights: Path) -> Path | None:
+    """The description beside a weights file, or of the package that it is part of."""
+    if card_path(weights).is_file():
+        return card_path(weights)
+    for name in ("rdf.yaml", "bioimageio.yaml"):
+        package = weights.with_name(name)
+        if package.is_file() and weights.name in package.read_text("utf-8", "replace"):
+            return package
     return None
 
 
@@ -62,7 +71,8 @@ def read_card(path: str | Path) -> ClassifierCard:
     Raises
     ------
     CardError
-        Where the file is missing, is no such description, or describes no classifier of stains.
+        Where the file is missing, is no such description, or describes no classifier of stains; `NormalisationMissing`,
+        with what is known, where it describes one but says nothing about normalisation.
     """
     path = Path(path)
     try:
@@ -97,7 +107,6 @@ def _card(description: Mapping[str, Any]) -> ClassifierCard:
     axes = {axis.get("id", axis["type"]): axis for axis in tensor["axes"]}
     stains = axes["channel"]["channel_names"]
     ours = (description.get("config") or {}).get(_OURS) or {}
-    mean, std = _normalisation(tensor.get("preprocessing") or [], len(stains))
     output_axes = {axis.get("id", axis["type"]): axis for axis in description["outputs"][0]["axes"]}
     if "channel" not in output_axes or "y" in output_axes:
         raise CardError(
@@ -106,43 +115,49 @@ def _card(description: Mapping[str, Any]) -> ClassifierCard:
     sizes = [axes[name].get("size") for name in ("y", "x")]
     fixed = all(isinstance(size, int) for size in sizes)
     scale, unit = axes["y"].get("scale", 1.0), axes["y"].get("unit")
-    return ClassifierCard(
-        stains=stains,
-        classes=output_axes["channel"]["channel_names"],
-        size=tuple(sizes) if fixed else None,
-        mode=ours.get("mode", "resize" if fixed else "whole"),
-        mean=mean,
-        std=std,
-        background=ours.get("background"),
-        pixel_size=ours.get("pixel_size", scale * _UM[unit] if unit in _UM else None),
-        name=description.get("name", "classifier"),
-        description=description.get("description", ""),
+    known: dict[str, Any] = {
+        "stains": stains,
+        "classes": output_axes["channel"]["channel_names"],
+        "size": tuple(sizes) if fixed else None,
+        "mode": "resize" if fixed else "whole",
+        "pixel_size": scale * _UM[unit] if unit in _UM else None,
+        "name": description.get("name", "classifier"),
+        "description": description.get("description", ""),
+    }
+    known |= {field: ours[field] for field in _OUR_FIELDS if field in ours}
+    found = read_steps(tensor.get("preprocessing") or [], len(stains), known["mode"] in ("resize", "whole"))
+    if "normalisation" not in found:
+        raise NormalisationMissing(
+            "The description says nothing about normalisation. Say how the classifier was trained: give each stain's mean and "
+            "std (0 and 1 where the network takes raw pixels), or choose per image or percentiles.",
+            known | found,
+        )
+    return ClassifierCard(**known, **found)
+
+
+def weights_note(weights: Path, sha256: str) -> str | None:
+    """A sentence where the description beside a weights file was written for other weights than these; else None.
+
+    Parameters
+    ----------
+    weights : Path
+    sha256 : str
+        Of the weights file as it is.
+    """
+    path = _beside(weights)
+    if path is None:
+        return None
+    try:
+        entry = yaml.safe_load(path.read_text("utf-8"))["weights"]["torchscript"]
+        source, written = str(entry["source"]), entry.get("sha256")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return None
+    if not written or written == sha256 or Path(source).name != weights.name:
+        return None
+    return (
+        f"{path.name} was written for another version of {weights.name} (its SHA-256 begins with {str(written)[:8]}, the "
+        f"file's with {sha256[:8]}). Check that the classes and the normalisation still hold, then write the card again."
     )
-
-
-def _normalisation(steps: list[Mapping[str, Any]], stains: int) -> tuple[list[float], list[float]]:
-    """Mean and std per stain; what cannot be expressed so is refused, and what is missing is never guessed."""
-    steps = [step for step in steps if step["id"] != "ensure_dtype"]
-    if not steps:
-        raise CardError(
-            "The description says nothing about normalisation. Give each stain's mean and std "
-            "(0 and 1 where the network takes raw pixels)."
-        )
-    if len(steps) > 1 or steps[0]["id"] not in ("fixed_zero_mean_unit_variance", "scale_linear"):
-        raise CardError(
-            f"The description normalises by {', '.join(step['id'] for step in steps)}; "
-            "fixed_zero_mean_unit_variance (or scale_linear) per channel is understood."
-        )
-    values = steps[0]["kwargs"]
-    first, second = ("mean", "std") if "mean" in values else ("offset", "gain")
-    a, b = (_per_stain(values[name], stains) for name in (first, second))
-    if first == "mean":
-        return a, b
-    return [-offset / gain for offset, gain in zip(a, b, strict=True)], [1 / gain for gain in b]
-
-
-def _per_stain(value: Any, stains: int) -> list[float]:
-    return [float(v) for v in value] if isinstance(value, list | tuple) else [float(value)] * stains
 
 
 def write_card(card: ClassifierCard, weights: Path, path: Path | None = None) -> Path:
@@ -171,6 +186,7 @@ def write_card(card: ClassifierCard, weights: Path, path: Path | None = None) ->
     import torch
 
     from napari_attribution.classifiers.files.loading import load_classifier
+    from napari_attribution.classifiers.preparation.normalisation import normalise
 
     weights = Path(weights)
     path = Path(path) if path else card_path(weights)
@@ -178,11 +194,14 @@ def write_card(card: ClassifierCard, weights: Path, path: Path | None = None) ->
         raise OutputError(f"A card stands in the folder of its weights: write it to {card_path(weights)}.")
     classifier = load_classifier(weights, device="cpu", card=card)
     h, w = card.size or (64, 64)
-    mean, std = (np.asarray(values, dtype=np.float32)[None, :, None, None] for values in (card.mean, card.std))
-    raw = (mean + std * np.random.default_rng(0).standard_normal((1, len(card.stains), h, w))).astype(np.float32)
+    noise = torch.randn(1, len(card.stains), h, w, generator=torch.Generator().manual_seed(0))
+    # Where the card does not say how bright the wells are, any pixels will do: what the network reads is the same.
+    mean, std = card.mean or (1000.0,) * len(card.stains), card.std or (200.0,) * len(card.stains)
+    raw = torch.tensor(mean)[None, :, None, None] + torch.tensor(std)[None, :, None, None] * noise
+    inputs = normalise(raw, torch.tensor(mean), card).images
     with torch.no_grad():
-        scores = classifier.scores(torch.from_numpy((raw - mean) / std)).numpy()
-    tensors = {"input": raw, "output": scores}
+        scores = classifier.scores(inputs).cpu().numpy()
+    tensors = {"input": raw.numpy(), "output": scores}
     try:
         names = {kind: f"{path.name.removesuffix(SUFFIX)}.test-{kind}.npy" for kind in tensors}
         for kind, array in tensors.items():
@@ -211,7 +230,7 @@ def _description(
         return {"type": "space", "id": axis, "size": extent, **unit}
 
     h, w = card.size or (None, None)
-    ours: dict[str, Any] = {"mode": card.mode, "background": card.background, "pixel_size": card.pixel_size}
+    ours = card.model_dump(mode="json", include=set(_OUR_FIELDS), exclude_none=True)
     fields: dict[str, Any] = {
         "type": "model",
         "format_version": v0_5.ModelDescr.implemented_format_version,
@@ -223,7 +242,7 @@ def _description(
         "config": {
             # Small scores need a small tolerance: the specification wants at most 1 % of the largest.
             "bioimageio": {"reproducibility_tolerance": [{"absolute_tolerance": min(1e-3, 1e-3 * largest)}]},
-            _OURS: {key: value for key, value in ours.items() if value is not None},
+            _OURS: ours,
         },
         "inputs": [
             {
@@ -236,12 +255,7 @@ def _description(
                 ],
                 "test_tensor": {"source": tensors["input"], "sha256": _sha256(folder / tensors["input"])},
                 "data": {"type": "float32"},
-                "preprocessing": [
-                    {
-                        "id": "fixed_zero_mean_unit_variance",
-                        "kwargs": {"axis": "channel", "mean": list(card.mean), "std": list(card.std)},
-                    }
-                ],
+                "preprocessing": write_steps(card),
             }
         ],
         "outputs": [

@@ -61,7 +61,9 @@ def exported_network(program: torch.export.ExportedProgram, device: torch.device
     assert isinstance(module, fx.GraphModule)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    refuse_training_mode(*ExportedCut(module, torch.empty(0)).steps())
+    parted = ExportedCut(module, torch.empty(0))
+    steps, literals = parted.steps()
+    refuse_training_mode(steps, parted.entrance, literals)
     batch = _fixed_batch(module)
 
     run = _filled_up(module, batch)

@@ -153,22 +153,35 @@ def open_pt2(path: Path) -> ExportedProgram:
     content = plain_pt2(path)
     import torch.export
 
+    told: list[BaseException] = []
+
+    def listen(record: logging.LogRecord) -> bool:
+        """Keep what torch only logs, and log it no further: it is said by the error."""
+        if record.exc_info and record.exc_info[1] is not None:
+            told.append(record.exc_info[1])
+        return False
+
     logs = [logging.getLogger(name) for name in ("torch.export", "torch.export.pt2_archive._package", "torch._export")]
-    levels = [logger.level for logger in logs]
     try:
         for logger in logs:
-            logger.setLevel(logging.CRITICAL)  # what they say is said by the error
+            logger.addFilter(listen)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.export.load(io.BytesIO(content))
     except Exception as error:  # of any kind: a graph is checked for harm above, not for sense
         raise ClassifierError(
-            f"torch {torch.__version__} cannot open {path.name}: {reason(error)} The file is damaged, or was made by a newer "
-            f"torch. {EXPORT}"
+            f"torch {torch.__version__} cannot open {path.name}: {_short(told[0] if told else error)} The file is damaged, or "
+            f"was made by a newer torch. {EXPORT}"
         ) from None
     finally:
-        for logger, level in zip(logs, levels, strict=True):
-            logger.setLevel(level)
+        for logger in logs:
+            logger.removeFilter(listen)
+
+
+def _short(error: BaseException) -> str:
+    """What torch says, without the whole description of a node that it may repeat."""
+    text = reason(error)
+    return text if len(text) <= 200 else text[:200].rstrip() + " ..."
 
 
 def plain_pt2(path: Path) -> bytes:

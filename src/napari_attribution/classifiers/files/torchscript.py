@@ -47,13 +47,13 @@ def torchscript_network(module: torch.jit.ScriptModule, device: torch.device) ->
     graph: TorchScriptGraph | None = None
     try:
         graph = TorchScriptGraph(module)
-        if graph.devices - {device}:
+        if graph.loops or graph.devices - {device}:
             run = graph.whole(device)
     except Exception as error:  # the cut is an extra: whatever it stumbles over, the network itself can be used
         log.info("The graph cannot be read: %s", error)
 
     if graph is not None:
-        refuse_training_mode(graph.steps(), graph.known(None))
+        refuse_training_mode(graph.steps(), (-1, 0), graph.known(None))
 
     def techniques(x: Tensor) -> Sequence[Technique]:
         capture = DispatchCapture(run, x)
@@ -65,12 +65,12 @@ def torchscript_network(module: torch.jit.ScriptModule, device: torch.device) ->
 def _load(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     try:
         module: Any = torch.jit.load(str(path), map_location=device)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, OSError, AttributeError) as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(str(device))) from None
-        raise ClassifierError(f"torch cannot open {path.name}: {reason(error)}") from None
-    except (ValueError, OSError, UnicodeDecodeError, AttributeError) as error:
-        raise ClassifierError(f"torch cannot open {path.name}: {reason(error)}") from None
+        raise ClassifierError(
+            f"torch cannot open {path.name}: {reason(error)} The file is damaged, or was made for another version of torch."
+        ) from None
     if not module._c._has_method("forward"):
         raise ClassifierError(f"{path.name} holds no network that can be run (it has no 'forward'). {EXPORT}")
     arguments = module._c._get_method("forward").schema.arguments[1:]

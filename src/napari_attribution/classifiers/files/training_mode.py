@@ -12,14 +12,19 @@ _AT = {"batch_norm": 5, "dropout": 2, "feature_dropout": 2, "alpha_dropout": 2}
 """Where the operator is told that it is in training."""
 
 
-def refuse_training_mode(steps: tuple[Step, ...], values: Mapping[Key, Any]) -> None:
+def refuse_training_mode(steps: tuple[Step, ...], x: Key, values: Mapping[Key, Any]) -> None:
     """Refuse a network whose answer for one input would depend on the others, or on chance.
 
     Raises
     ------
     ClassifierError
     """
+    reached: set[Key] = {x}
     for step in steps:
+        # What is done to weights alone (weight standardisation borrows the batch norm) is the same for every input.
+        if not any(key in reached for key in (*step.reads, *step.inner)):
+            continue
+        reached.update(step.makes)
         at = _AT.get(step.name)
         if at is not None and at < len(step.reads) and values.get(step.reads[at]) is True:
             what = "batch normalisation" if step.name == "batch_norm" else "dropout"

@@ -1,8 +1,8 @@
 """Preparation: from a well to the classifier's input, and a map's way back to well pixels.
 
-Resizing is bilinear with anti-aliasing (torch.nn.functional.interpolate), before normalisation. A map goes back by
-bilinear interpolation between the places in the input that its locations stand for (`geometry.Grid`), with pixel centres
-in the middle of their pixels (align_corners=False).
+What a card normalises is each input, after it was cut or resized, or the whole well before (`ClassifierCard.over`). A map
+goes back by bilinear interpolation between the places in the input that its locations stand for (`geometry.Grid`), with
+pixel centres in the middle of their pixels (align_corners=False).
 """
 
 from __future__ import annotations
@@ -15,29 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
+from napari_attribution.classifiers.preparation.normalisation import normalise, settings
 from napari_attribution.classifiers.preparation.stains import match_stains
-from napari_attribution.classifiers.splitting.geometry import Grid
-from napari_attribution.errors import CardError
+from napari_attribution.classifiers.preparation.windows import Window, cut, find_windows
+from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.wells import Well
 
 QUIET_PERCENTILE = 5.0
 """Where the card does not say which value means "nothing there", this percentile of each stain's pixels does."""
-
-_OVERLAP = 0.25
-"""Neighbouring tiles share at least this part of their length."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """The rectangle of well pixels that became one input: top, left, height, width (it may reach over the border)."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)
@@ -48,8 +35,11 @@ class Prepared:
     ----------
     inputs : (N, C, h, w) float32 Tensor
         Normalised; one input a window.
-    background : (C,) float32 Tensor
-        Per stain, the normalised value that means "nothing there".
+    background : (N, C) float32 Tensor
+        Per input and stain, the normalised value that means "nothing there".
+    typical : (N, C) float32 Tensor
+        Per input and stain, the normalised value of the stain's mean: in the training wells where the card gives it (0),
+        else in what was normalised, the input or the well.
     windows : tuple of N Window
     well_shape : (H, W)
     stains : dict of card stain to well stain, in the classifier's order.
@@ -57,6 +47,7 @@ class Prepared:
 
     inputs: Tensor
     background: Tensor
+    typical: Tensor
     windows: tuple[Window, ...]
     well_shape: tuple[int, int]
     stains: dict[str, str]
@@ -84,11 +75,8 @@ class Prepared:
             rows_of = _between(window.height, size[0], grid.start[0], grid.jump[0], planes.shape[2])
             columns_of = _between(window.width, size[1], grid.start[1], grid.jump[1], planes.shape[3])
             laid = rows_of @ plane @ columns_of.T
-            rows, columns = _inside(window.top, window.height, H), _inside(window.left, window.width, W)
-            there = (
-                slice(window.top + rows.start, window.top + rows.stop),
-                slice(window.left + columns.start, window.left + columns.stop),
-            )
+            rows, columns = window.inside(self.well_shape)
+            there = window.in_well(self.well_shape)
             total[:, there[0], there[1]] += laid[:, rows, columns]
             count[there] += 1
         mean: npt.NDArray[np.float32] = (total / count.clamp_min(1)).float().numpy()
@@ -117,56 +105,24 @@ def prepare(
         Where the stains do not match.
     CardError
         Where the well does not suit the card's mode and size.
+    RequestError
+        Where the cells are not points of this well.
     """
     stains = match_stains(card.stains, well.stains, stain_map)
+    windows = find_windows(well.shape, card, cells)
     raw = torch.from_numpy(np.stack([well.plane(name) for name in stains.values()]).astype(np.float32))
-    mean, std = (torch.tensor(values, dtype=torch.float32)[:, None, None] for values in (card.mean, card.std))
     if card.background is not None:
         quiet = torch.tensor(card.background, dtype=torch.float32)
     else:
         quiet = torch.from_numpy(np.percentile(raw.numpy(), QUIET_PERCENTILE, axis=(1, 2)).astype(np.float32))
-    windows = _windows(well.shape, card, cells)
-    if card.mode == "resize":
-        assert card.size is not None
-        crops = interpolate(raw[None], size=card.size, mode="bilinear", antialias=True, align_corners=False)
+    if card.over == "well":
+        made = normalise(raw[None], quiet, card)
+        inputs = cut(made.images[0], windows, card, made.background[0])
     else:
-        crops = torch.stack([_crop(raw, window, quiet) for window in windows])
-    return Prepared((crops - mean) / std, ((quiet[:, None, None] - mean) / std)[:, 0, 0], windows, well.shape, stains)
-
-
-def _windows(shape: tuple[int, int], card: ClassifierCard, cells: npt.ArrayLike | None) -> tuple[Window, ...]:
-    H, W = shape
-    whole = (Window(0, 0, H, W),)
-    if card.mode == "resize":
-        return whole
-    if card.mode == "whole":
-        if card.size is not None and tuple(card.size) != shape:
-            raise CardError(
-                f"The classifier takes whole fields of {card.size[0]} x {card.size[1]} pixels, but the well has {H} x {W}. "
-                "Use a classifier for this size, or a card with the mode 'resize' or 'tiles' if it was trained so."
-            )
-        return whole
-    assert card.size is not None
-    h, w = card.size
-    if card.mode == "tiles":
-        if h > H or w > W:
-            raise CardError(f"The classifier takes tiles of {h} x {w} pixels, but the well has only {H} x {W}.")
-        return tuple(Window(top, left, h, w) for top in _starts(H, h) for left in _starts(W, w))
-    centres = np.empty((0, 2)) if cells is None else np.asarray(cells, dtype=float).reshape(-1, 2)
-    if not len(centres):
-        raise CardError(
-            f"The classifier looks at single cells ({h} x {w} pixels): say where the cells are (their centres, or a Labels or "
-            "Points layer)."
-        )
-    return tuple(Window(round(row - h / 2), round(column - w / 2), h, w) for row, column in centres)
-
-
-def _starts(length: int, tile: int) -> list[int]:
-    """Evenly spread starts of tiles that cover a length and overlap a little."""
-    if length == tile:
-        return [0]
-    count = int(np.ceil((length - tile) / (tile * (1 - _OVERLAP)))) + 1
-    return [round(start) for start in np.linspace(0, length - tile, count)]
+        made = normalise(cut(raw, windows, card, quiet), quiet, card)
+        inputs = made.images
+    each = (len(windows), len(stains))
+    return Prepared(inputs, made.background.expand(each), made.typical.expand(each), windows, well.shape, stains)
 
 
 def _between(length: int, pixels: int, start: float, jump: float, locations: int) -> Tensor:
@@ -178,31 +134,22 @@ def _between(length: int, pixels: int, start: float, jump: float, locations: int
     return (1 - distance).clamp_min(0)
 
 
-def _inside(start: int, length: int, limit: int) -> slice:
-    """The part of a window that lies within 0..limit, in the window's own coordinates."""
-    return slice(max(0, -start), max(0, min(length, limit - start)))
-
-
-def _crop(raw: Tensor, window: Window, quiet: Tensor) -> Tensor:
-    """The window's pixels; what lies outside the well is background."""
-    rows, columns = _inside(window.top, window.height, raw.shape[1]), _inside(window.left, window.width, raw.shape[2])
-    crop = quiet[:, None, None].expand(-1, window.height, window.width).clone()
-    crop[:, rows, columns] = raw[
-        :,
-        window.top + rows.start : window.top + rows.stop,
-        window.left + columns.start : window.left + columns.stop,
-    ]
-    return crop
-
-
 def describe(prepared: Prepared, card: ClassifierCard) -> dict[str, Any]:
-    """The preparation for the record."""
+    """The preparation for the record; what is the same for every input stands there once."""
+    tiles = {"overlap": card.overlap} if card.mode == "tiles" else {}
     return {
         "mode": card.mode,
         "size": list(prepared.inputs.shape[2:]),
         "inputs": len(prepared.inputs),
-        "mean": list(card.mean),
-        "std": list(card.std),
-        "background": [round(float(value), 6) for value in prepared.background],
+        **tiles,
+        **settings(card),
+        "background": _once(prepared.background),
         "background_from": "card" if card.background is not None else f"percentile {QUIET_PERCENTILE:g} of the well",
+        "stain_means": _once(prepared.typical),
     }
+
+
+def _once(values: Tensor) -> list[Any]:
+    """(N, C) values as plain numbers, as C where they are the same for all N."""
+    rounded: list[Any] = [[round(float(value), 6) for value in row] for row in values]
+    return rounded[0] if all(row == rounded[0] for row in rounded) else rounded

@@ -13,14 +13,23 @@ from torch import Tensor
 from napari_attribution.classifiers.splitting.carrying import CarryingError, carry, rule
 from napari_attribution.classifiers.splitting.geometry import Geometry
 from napari_attribution.classifiers.splitting.layouts import Grid, Layout
-from napari_attribution.classifiers.splitting.steps import Key, Program, Step, depending, last_reads, leading_to, tensors
+from napari_attribution.classifiers.splitting.steps import (
+    Key,
+    Program,
+    Step,
+    depending,
+    last_reads,
+    leading_to,
+    tensors,
+)
 
 # Operations that only rearrange, pool, thin out or rescale what the block before them has made; and bare products, which
 # stand before their norm, skip and activation.
 _NOT_A_BLOCK = (
-    "pool dropout flatten view reshape permute transpose layer_norm contiguous pad clone slice roll expand squeeze movedim "
-    "swapaxes getitem unpack detach to_copy upsample flip conv linear matmul"
-).split()
+    *("pool", "dropout", "flatten", "view", "reshape", "permute", "transpose", "layer_norm", "contiguous", "pad"),
+    *("clone", "slice", "roll", "expand", "squeeze", "movedim", "swapaxes", "getitem", "unpack", "detach", "to_copy"),
+    *("as_tensor", "upsample", "flip", "conv", "linear", "matmul"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +108,10 @@ class Technique(Protocol):
     """
 
     name: str
-    source: object
     last_resort: bool
+
+    @property
+    def source(self) -> object: ...
 
     def program(self) -> Program: ...
 
@@ -196,13 +207,15 @@ def find_cuts(
     names: dict[str, int] = {}
     computes = False
     for number, step in enumerate(steps):
-        computes = computes or (bool(step.inner) or _is_product(step)) and any(key in dependent for key in step.makes)
+        computes = computes or ((bool(step.inner) or _is_product(step)) and any(key in dependent for key in step.makes))
         if step.kind != "prim::Constant":
             made += [(number, key) for key in step.makes]
         made = [(when, key) for when, key in made if last.get(key, -1) > number]
         for key in step.makes:
             value = one.get(key)
-            if not computes or key not in dependent or last.get(key, -1) <= number or not _is_floating(value):
+            if not computes or key not in dependent or last.get(key, -1) <= number:
+                continue
+            if not isinstance(value, Tensor) or not _holds_a_map(value):
                 continue
             batch = _batch_axis(value, None if two is None else two.get(key))
             layout = geometry.layout(key, batch) if batch is not None else None
@@ -232,8 +245,8 @@ def find_cuts(
     return tuple(cuts)
 
 
-def _is_floating(value: Any) -> bool:
-    return isinstance(value, Tensor) and (value.is_floating_point() or value.is_quantized) and value.ndim >= 3
+def _holds_a_map(value: Tensor) -> bool:
+    return (value.is_floating_point() or value.is_quantized) and value.ndim >= 3
 
 
 def _batch_axis(one: Tensor, two: Any) -> int | None:

@@ -70,9 +70,12 @@ class DispatchCapture:
 
     def _record(self, count: int) -> _Recorder:
         x = self._x.repeat(count, 1, 1, 1)
-        with torch.no_grad(), _Recorder(x) as recorder:
+        recorder = _Recorder(x)
+        with torch.no_grad(), recorder:
             answer = self._run(x)
-        recorder.results = tuple(recorder.key_of(value) for value in tree_flatten(answer)[0] if isinstance(value, Tensor))
+        recorder.results = tuple(
+            recorder.key_of(value) for value in tree_flatten(answer)[0] if isinstance(value, Tensor)
+        )
         return recorder
 
 
@@ -80,7 +83,7 @@ class _Recorder(TorchDispatchMode):
     """Keeps every operation and every value."""
 
     def __init__(self, x: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[Step] = []
         self.values: dict[Key, Any] = {_X: x}
         self.results: tuple[Key, ...] = ()
@@ -123,7 +126,7 @@ class _Exchange(TorchDispatchMode):
     """Keeps what one operation makes, or puts something else in its place."""
 
     def __init__(self, key: Any, instead: Tensor | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._wanted, self._output = key
         self._instead = instead
         self._number = 0

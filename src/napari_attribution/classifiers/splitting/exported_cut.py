@@ -38,6 +38,11 @@ class ExportedCut:
             node.name: _attribute(module, node.target) for node in module.graph.nodes if node.op == "get_attr"
         }
 
+    @property
+    def entrance(self) -> Key:
+        """The network's input."""
+        return str(self._entrance.name)
+
     def steps(self) -> tuple[tuple[Step, ...], dict[Key, Any]]:
         """The network's steps, and the arguments that stand in the graph as they are."""
         literals: dict[Key, Any] = {}
@@ -58,7 +63,7 @@ class ExportedCut:
                     values[step.makes[0]] = [values[key] for key in step.reads]
             return values
 
-        return Program(steps, self._entrance.name, results, run)
+        return Program(steps, self.entrance, results, run)
 
     def part(self, cut: Cut) -> Parts:
         """The two halves at a cut."""
@@ -98,7 +103,7 @@ class ExportedCut:
         for node in self._nodes:
             if node.target == "_guards_fn":
                 continue
-            reads = []
+            reads: list[Key] = []
             for argument in _arguments(node):
                 if isinstance(argument, fx.Node):
                     reads.append(argument.name)

@@ -56,6 +56,7 @@ _REARRANGE = (
         "pad",
     ),
 )
+_PADS = ("constant_pad_nd", "pad", "reflection_pad2d", "replication_pad2d", "zero_pad2d")
 _PRODUCTS = ("linear", "matmul", "mm", "addmm", "bmm")
 
 Places = Grid | Tensor | list["Places | None"]
@@ -73,6 +74,7 @@ class Geometry:
 
     def __init__(self, program: Program, values: Mapping[Key, Any]) -> None:
         self._values = values
+        self._layouts: dict[tuple[int, int], Layout | None] = {}
         self._found: dict[Key, Places] = {program.x: Grid((0.0, 0.0), (1.0, 1.0))}
         for step in program.steps:
             self._follow(step)
@@ -84,7 +86,9 @@ class Geometry:
             return None
         if isinstance(places, Grid):
             return Layout.of_map(value.shape[2], value.shape[3], places) if value.ndim == 4 and batch == 0 else None
-        return layout_of(places, batch)
+        if (id(places), batch) not in self._layouts:
+            self._layouts[id(places), batch] = layout_of(places, batch)
+        return self._layouts[id(places), batch]
 
     def _follow(self, step: Step) -> None:
         source = next((key for key in (*step.reads, *step.inner) if key in self._found), None)
@@ -106,6 +110,8 @@ class Geometry:
             elif step.kind == "aten::__getitem__":
                 places, index = self._found[source], self._values.get(step.reads[1])
                 found = [places[index]] if isinstance(places, list) and isinstance(index, int) else []
+            elif step.name in _PADS and isinstance(self._found[source], Grid):
+                found = [self._padded(step, source)]
             elif step.name in _REARRANGE:
                 found = self._rearranged(step, made)
             elif step.inner:
@@ -146,6 +152,14 @@ class Geometry:
             return [list(places)]
         shape = made[0].shape if made and isinstance(made[0], Tensor) else None
         return [places if places.shape == shape and not bool(torch.isnan(places.real).all()) else None]
+
+    def _padded(self, step: Step, source: Key) -> Grid | None:
+        """A map with more, or fewer, rows and columns at its borders."""
+        grid, amounts = self._found[source], self._values.get(step.reads[1])
+        if not isinstance(grid, Grid) or not isinstance(amounts, list | tuple) or len(amounts) > 4:
+            return None
+        left, top = amounts[0], amounts[2] if len(amounts) == 4 else 0
+        return Grid((grid.start[0] - top * grid.jump[0], grid.start[1] - left * grid.jump[1]), grid.jump)
 
     def _cat_of_maps(self, step: Step, made: list[Any]) -> Grid | None:
         """Maps on one grid, joined or split along their channels, or padded nowhere, stay maps on that grid."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.splitting.cuts import Cut, Parts
 from napari_attribution.classifiers.splitting.steps import Key, Program
-from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph, function_of
+from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
 
 _META = torch.device("meta")
 _LARGE = 2**19
@@ -65,7 +65,7 @@ class GraphCut:
                     outputs.append(value)
         _set_outputs(graph, outputs)
         with torch.no_grad():
-            made = function_of("probe", graph)(x.clone(), *self._graph.kept_on(x.device))
+            made = self._graph.function("probe", graph)(x.clone(), *self._graph.kept_on(x.device))
         values = self._graph.known(x)
         values.update(zip(keys, [made] if len(outputs) == 1 else made, strict=True))
         return values
@@ -73,8 +73,8 @@ class GraphCut:
     def part(self, cut: Cut) -> Parts:
         """The two halves at a cut."""
         kept = self._kept
-        features = function_of("features", self._first_half(cut))
-        head = function_of("head", self._second_half(cut))
+        features = self._graph.function("features", self._first_half(cut))
+        head = self._graph.function("head", self._second_half(cut))
 
         def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
             made = features(x, *kept)

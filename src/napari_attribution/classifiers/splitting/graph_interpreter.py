@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,10 +68,8 @@ class GraphInterpreter:
 
         def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
             run = _Run(stop=cut.step)
-            try:
+            with suppress(_StopHere):
                 self._execute(run, x)
-            except _StopHere:
-                pass
             run.values[_DECISIONS] = _Decisions(run.taken)
             return run.values[cut.key], tuple(run.values[key] for key in cut.carried)
 
@@ -140,7 +139,9 @@ class _Run:
     def get(self, unique: int) -> Any:
         return self.values[self.keys[unique]]
 
-    def step(self, kind: str, reads: Sequence[int], makes: Sequence[int], module: str, compute: Callable[[], Any]) -> None:
+    def step(
+        self, kind: str, reads: Sequence[int], makes: Sequence[int], module: str, compute: Callable[[], Any]
+    ) -> None:
         """Execute one operation, or take what it made from the first half."""
         self.number += 1
         self.module = module or self.module
@@ -205,7 +206,11 @@ class _Node:
         elif self.call is not None:
             call = self.call
             run.step(
-                self.kind, self.reads, self.makes, self.module, lambda: call(*(run.get(unique) for unique in self.reads))
+                self.kind,
+                self.reads,
+                self.makes,
+                self.module,
+                lambda: call(*(run.get(unique) for unique in self.reads)),
             )
         else:
             raise LayerError(f"The network holds a {self.kind}, which cannot be followed.")
@@ -223,7 +228,9 @@ class _Node:
         turn = 0
         # A loop is asked before every turn: has it turns left, and does its condition hold?
         while run.decide(self.kind, most, lambda: turn < run.get(most)) and run.decide(  # noqa: B023
-            self.kind, going, lambda: bool(run.get(going))  # noqa: B023
+            self.kind,
+            going,
+            lambda: bool(run.get(going)),  # noqa: B023
         ):
             run.set(block.arguments[0], ("turn", run.number), turn)
             self._bind(run, block.arguments[1:], state)

@@ -7,7 +7,9 @@ Convolutions hold them as (N, n, h', w'); channels-last networks as (N, h', w', 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -125,14 +127,10 @@ def layout_of(places: Tensor, batch: int) -> Layout | None:
         return None
     each = item.select(channel, 0)
     others = tuple(each.shape)
-    flat = each.flatten()
-    lies = ~torch.isnan(flat.real)
-    found = _regular(flat[lies])
+    found = _regular(each.contiguous().numpy().tobytes())
     if found is None:
         return None
-    grid, size, within = found
-    order = torch.nonzero(lies)[:, 0][within]
-    rest = torch.nonzero(~lies)[:, 0]
+    grid, size, order, rest = found
     axes = sorted(set(range(places.ndim)) - {batch})
     plain = not len(rest) and others == size and bool((order == torch.arange(len(order))).all())
     return Layout(batch, axes[channel], size, grid, None if plain else order, rest, others)
@@ -140,30 +138,36 @@ def layout_of(places: Tensor, batch: int) -> Layout | None:
 
 def _channel_axis(item: Tensor) -> int | None:
     """The longest axis along which nothing changes its place."""
-    best = None
-    for axis in range(item.ndim):
-        first = item.narrow(axis, 0, 1).expand_as(item)
-        same = (item - first).abs() < _SAME
-        both_nowhere = torch.isnan(item.real) & torch.isnan(first.real)
-        if bool((same | both_nowhere).all()) and (best is None or item.shape[axis] > item.shape[best]):
-            best = axis
-    return best
+    # What was expanded says so; only what was copied since must be compared.
+    axes = [axis for axis in range(item.ndim) if item.stride(axis) == 0 and item.shape[axis] > 1]
+    array = item.numpy()
+    for axis in [] if axes else range(item.ndim):
+        first = array.take([0], axis)
+        if bool(((array == first) | (np.isnan(array) & np.isnan(first))).all()):
+            axes.append(axis)
+    return max(axes, key=lambda axis: item.shape[axis], default=None)
 
 
-def _regular(places: Tensor) -> tuple[Grid, tuple[int, int], Tensor] | None:
-    """The grid that places fill, its size, and the index of each location's place, row by row."""
-    rows, row_of = torch.unique((places.real / _SAME).round(), return_inverse=True)
-    columns, column_of = torch.unique((places.imag / _SAME).round(), return_inverse=True)
+@lru_cache(maxsize=1024)
+def _regular(buffer: bytes) -> tuple[Grid, tuple[int, int], Tensor, Tensor] | None:
+    """The grid that places fill, its size, the index of each location's place, row by row, and that of what lies nowhere."""
+    flat = np.frombuffer(buffer, dtype=np.complex64)
+    lies = ~np.isnan(flat.real)
+    places = flat[lies].astype(np.complex128) / _SAME
+    rows, row_of = np.unique(places.real.round(), return_inverse=True)
+    columns, column_of = np.unique(places.imag.round(), return_inverse=True)
     size = (len(rows), len(columns))
     number = row_of * size[1] + column_of
-    within = torch.argsort(number)
-    if not len(places) or not torch.equal(number[within], torch.arange(size[0] * size[1])):
+    within = np.argsort(number)
+    if not len(places) or not np.array_equal(number[within], np.arange(size[0] * size[1])):
         return None
     starts, jumps = [], []
     for axis in (rows * _SAME, columns * _SAME):
-        step = axis.diff()
-        if len(step) and float((step - step.mean()).abs().max()) > 0.01 * float(step.mean()) + 2 * _SAME:
+        step = np.diff(axis)
+        if len(step) and np.abs(step - step.mean()).max() > 0.01 * step.mean() + 2 * _SAME:
             return None
-        starts.append(float(axis[0]))
-        jumps.append(float(step.mean()) if len(step) else 1.0)
-    return Grid((starts[0], starts[1]), (jumps[0], jumps[1])), size, within
+        starts.append(round(float(axis[0]), 3))
+        jumps.append(round(float(step.mean()), 3) if len(step) else 1.0)
+    grid = Grid((starts[0], starts[1]), (jumps[0], jumps[1]))
+    order, rest = np.flatnonzero(lies)[within], np.flatnonzero(~lies)
+    return grid, size, torch.from_numpy(order), torch.from_numpy(rest)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_attribution.classifiers.heeding import put_into_loops
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step
 from napari_attribution.errors import LayerError
 
@@ -33,6 +34,8 @@ class TorchScriptGraph:
         Weights, constants and objects.
     owners : list of str
         The module path that each of `kept` belongs to.
+    loops : bool
+        Whether it holds loops; they heed a time limit then.
 
     Raises
     ------
@@ -42,6 +45,7 @@ class TorchScriptGraph:
 
     def __init__(self, module: torch.jit.ScriptModule) -> None:
         forward: Any = module.forward
+        self._module = module
         self.graph = forward.graph.copy()
         self.kept: list[Any] = []
         self.owners: list[str] = []
@@ -53,6 +57,7 @@ class TorchScriptGraph:
         torch._C._jit_pass_constant_propagation(self.graph)
         self._lift_constants()
         _drop_moves(self.graph)
+        self.loops = put_into_loops(self.graph)
 
     @property
     def devices(self) -> set[torch.device]:
@@ -71,8 +76,21 @@ class TorchScriptGraph:
 
     def whole(self, device: torch.device) -> Callable[[Tensor], Any]:
         """The whole network on a device, whatever it was traced on."""
-        function, kept = function_of("forward", self.on(device)), self.kept_on(device)
+        function, kept = self.function("forward", self.on(device)), self.kept_on(device)
         return lambda x: function(x, *kept)
+
+    def function(self, name: str, graph: Any) -> Callable[..., Any]:
+        """What runs a graph that was made from this one."""
+        if len(list(graph.outputs())) > 1:
+            graph.makeMultiOutputIntoTuple()
+        created = torch._C._create_function_from_graph(name, graph)
+        # A graph points into its module without owning it: torch would crash where an error names a place in the code.
+        owner = self
+
+        def run(*values: Any) -> Any:
+            return created(*values) if owner else None
+
+        return run
 
     def kept_on(self, device: torch.device) -> list[Any]:
         """What the graph keeps, its tensors on this device."""
@@ -217,11 +235,3 @@ def _drop_moves(graph: Any) -> None:
     for node in [node for node in all_nodes(graph) if node.kind() in ("aten::cpu", "aten::cuda")]:
         node.output().replaceAllUsesWith(next(iter(node.inputs())))
         node.destroy()
-
-
-def function_of(name: str, graph: Any) -> Callable[..., Any]:
-    """What runs a graph."""
-    if len(list(graph.outputs())) > 1:
-        graph.makeMultiOutputIntoTuple()
-    function: Callable[..., Any] = torch._C._create_function_from_graph(name, graph)
-    return function
