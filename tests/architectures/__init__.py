@@ -73,8 +73,7 @@ class Architecture:
     data_decides : bool
         Whether tracing and exporting lose a decision, so that the file is another network than the module.
     cuttable : bool
-        False where no value is one map of the input's places: tiles or flips are folded into the batch, or the numbers are
-        packed into bytes.
+        False where no value is one map of the input's places: tiles or flips are folded into the batch.
     default : Default, optional
     """
 
@@ -195,7 +194,7 @@ def _zoo() -> dict[str, Architecture]:
         "ResNet, frozen": {"make": c.ResNet, "finish": v.frozen, "only": ("scripted", "traced"), "default": resnet},
         "ViT, frozen": {"make": a.Vit, "finish": v.frozen, "only": ("scripted", "traced"), "default": tokens},
         "ResNet, optimised": {"make": c.ResNet, "finish": v.optimised, "only": ("scripted", "traced"), "default": resnet},
-        "ResNet, int8": {"make": b.Quantised, "convert": v.quantised, "tolerance": 0.02, "cuttable": False},
+        "ResNet, int8": {"make": b.Quantised, "convert": v.quantised, "tolerance": 0.02},
         "VGG, int8 linear layers": {"make": c.Vgg, "convert": v.quantised_linears, "tolerance": 0.02},
     }  # fmt: skip
     monai: dict[str, dict] = {

@@ -59,7 +59,7 @@ def check(
     """
     tolerance = architecture.tolerance
     probabilities = any("probabilities" in note for note in classifier.notes)
-    eager = Eager(network, len(classifier.classes), probabilities)
+    eager = Eager(network, len(classifier.classes), probabilities, classifier.one_by_one)
     x = architecture.inputs(3)
     with torch.no_grad():
         truth, file, first = eager.scores(x), classifier.scores(x), classifier.scores(x[:1])
@@ -96,13 +96,16 @@ def check(
 class Eager:
     """The network as its authors have it: the truth, and the twin that replaces a module's output."""
 
-    def __init__(self, network: nn.Module, k: int, probabilities: bool) -> None:
+    def __init__(self, network: nn.Module, k: int, probabilities: bool = False, one_by_one: bool = False) -> None:
         self._network = network
         self._k = k
         self._dtype = dtype(network)
         self._probabilities = probabilities
+        self._one_by_one = one_by_one
 
     def scores(self, x: Tensor) -> Tensor:
+        if self._one_by_one and len(x) > 1:
+            return torch.cat([self.scores(one) for one in x.split(1)])
         scores = sole_scores(self._network(x.to(self._dtype, copy=True)), self._k).float()
         return scores.clamp_min(1e-12).log() if self._probabilities else scores
 
@@ -126,8 +129,11 @@ class Eager:
                 handle.remove()
         return found
 
-    def replaced(self, x: Tensor, module: nn.Module, call: int, output: Tensor) -> Tensor:
-        """The scores of x where that call of the module gives `output` instead."""
+    def replaced(self, x: Tensor, module: nn.Module, call: int, output: Tensor, batch: int) -> Tensor:
+        """The scores of x where that call of the module gives `output`, whose inputs lie along `batch`, instead."""
+        if self._one_by_one and len(x) > 1:
+            parts = zip(x.split(1), output.split(1, batch), strict=True)
+            return torch.cat([self.replaced(one, module, call, part, batch) for one, part in parts])
         calls = -1
 
         def exchange(_: nn.Module, __: Any, made: Tensor) -> Tensor | None:
@@ -200,29 +206,31 @@ def _check_head(classifier: Classifier, layer: str, known: _Known, tolerance: fl
 def _check_twin(classifier: Classifier, layer: str, eager: Eager, known: _Known, tolerance: float) -> bool | None:
     """Whether the eager network with the changed activation answers as the head does.
 
-    None where no module makes it, or where an earlier layer has the same numbers (views, a concatenation of one): then it
-    is not certain that what is replaced is what was cut.
+    None where no module makes it, or where another value has the same numbers (views, a concatenation of one, what is
+    taken out of a list): then it is not certain that what is replaced is what was cut.
     """
     with torch.no_grad():
         activation = classifier.features(known.x[:1], layer)
         changed = _changed(activation)
         together = classifier.head(replace(activation, values=changed), layer)
     values = activation.values.float()
-    copy = any(close(values, earlier, tolerance) for earlier in known.seen)
+    copy = any(word in classifier.layer(layer).kind.casefold() for word in ("getitem", "unpack")) or any(
+        close(values, earlier, tolerance) for earlier in known.seen
+    )
     known.seen.append(values)
     asked = False
     for module, call, made in known.outputs:
-        output = with_activation(made.float(), values, changed.float(), tolerance)
-        if output is None:
+        found = with_activation(made.float(), values, changed.float(), tolerance)
+        if found is None:
             continue
-        if close(eager.replaced(known.x[:1].expand(3, -1, -1, -1), module, call, output), together, tolerance):
+        if close(eager.replaced(known.x[:1].expand(3, -1, -1, -1), module, call, *found), together, tolerance):
             return True
         asked = True
     return None if copy or not asked else False
 
 
-def with_activation(made: Tensor, values: Tensor, changed: Tensor, tolerance: float) -> Tensor | None:
-    """A module's output with an activation in it replaced: None where it does not hold that activation.
+def with_activation(made: Tensor, values: Tensor, changed: Tensor, tolerance: float) -> tuple[Tensor, int] | None:
+    """A module's output with an activation in it replaced, and its axis of inputs; None where it does not hold it.
 
     Parameters
     ----------
@@ -234,16 +242,16 @@ def with_activation(made: Tensor, values: Tensor, changed: Tensor, tolerance: fl
     (_, n, h, w), many = values.shape, len(changed)
     tokens, new = values.flatten(2).transpose(1, 2), changed.flatten(2).transpose(1, 2)
     if made.shape == values.shape and close(made, values, tolerance):
-        return changed
+        return changed, 0
     if made.shape == (1, h, w, n) and close(made, values.permute(0, 2, 3, 1), tolerance):
-        return changed.permute(0, 2, 3, 1)
+        return changed.permute(0, 2, 3, 1), 0
     for batch, places in ((0, 1), (1, 0)):
         front = made.shape[places] - h * w if made.ndim == 3 else -1
         if front < 0 or made.shape[batch] != 1 or made.shape[2] != n:
             continue
         rows = made.transpose(0, batch)
         if close(rows[:, front:], tokens, tolerance):
-            return torch.cat([rows[:, :front].expand(many, -1, -1), new], 1).transpose(0, batch)
+            return torch.cat([rows[:, :front].expand(many, -1, -1), new], 1).transpose(0, batch), batch
     return None
 
 

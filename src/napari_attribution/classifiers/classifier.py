@@ -93,6 +93,11 @@ class Classifier:
         """Whether the network takes only one input at a time."""
         return self._scorer.one_by_one
 
+    @property
+    def forward_seconds(self) -> float:
+        """About what a forward of one input takes here, as measured when the classifier was loaded."""
+        return self._scorer.forward_seconds
+
     # ------------------------------------------------------------------------------------------------ the whole network
 
     def scores(self, x: Tensor) -> Tensor:

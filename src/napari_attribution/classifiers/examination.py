@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 from torch import Tensor
 
@@ -37,7 +39,10 @@ def examine(scorer: Scorer, x: Tensor) -> tuple[bool, list[str]]:
     notes = []
     scorer.dtype = _dtype(scorer, x)
     scorer.answers = _answers(scorer, x)
-    scorer.one_by_one = _one_by_one(scorer, x, _single_scores(scorer, x))
+    single = _single_scores(scorer, x)
+    started = time.perf_counter()
+    scorer.one_by_one = _one_by_one(scorer, x, single)
+    scorer.forward_seconds = (time.perf_counter() - started) / len(x)
     gradients = _gives_gradients(scorer, x)
     if scorer.one_by_one:
         notes.append("The network takes one input at a time, so everything is slower.")

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from napari_attribution.errors import ClassifierError
+from napari_attribution.errors import Cancelled, ClassifierError
 
 OPERATION = "napari_attribution::heed"
 
@@ -23,7 +23,8 @@ _library = torch.library.Library("napari_attribution", "DEF")
 _library.define("heed() -> ()")
 
 
-def _heed() -> None:
+def heed() -> None:
+    """Ask whether to go on; raises where not."""
     for check in getattr(_asked, "checks", ()):
         try:
             check()
@@ -32,7 +33,7 @@ def _heed() -> None:
             raise
 
 
-_library.impl("heed", _heed, "CompositeExplicitAutograd")
+_library.impl("heed", heed, "CompositeExplicitAutograd")
 
 
 @contextmanager
@@ -50,12 +51,14 @@ def heeding(check: Callable[[], None]) -> Iterator[None]:
         _asked.checks, _asked.stopped = before, None
 
 
-def within(seconds: float) -> Callable[[], None]:
-    """A check that a time limit, which starts now, is not over."""
-    until = time.monotonic() + seconds
+def within(seconds: float | None, cancelled: Callable[[], bool] | None = None) -> Callable[[], None]:
+    """A check that a time limit, which starts now, is not over, and that nobody has cancelled."""
+    until = None if seconds is None else time.monotonic() + seconds
 
     def check() -> None:
-        if time.monotonic() > until:
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        if until is not None and time.monotonic() > until:
             raise ClassifierError(
                 f"The classifier was stopped after {seconds:g} seconds: it loops, perhaps for ever, on these pixels. Check the "
                 "normalisation on its card, or allow more time if it is that slow."

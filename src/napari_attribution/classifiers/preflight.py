@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.cards.io import weights_note
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.devices import find_device
+from napari_attribution.classifiers.files.trial import TIME_LIMIT
+from napari_attribution.classifiers.heeding import heed, heeding, within
 from napari_attribution.classifiers.preparation.normalisation import in_words
 from napari_attribution.classifiers.preparation.prepare import Prepared, prepare
 from napari_attribution.classifiers.preparation.ranges import StainRange, stain_ranges
-from napari_attribution.errors import AttributionError
+from napari_attribution.errors import AttributionError, Cancelled
 from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws
 
@@ -77,9 +80,28 @@ class Preflight:
 
 
 def preflight(
-    classifier: Classifier, well: Well, stain_map: Mapping[str, str] | None = None, cells: npt.ArrayLike | None = None
+    classifier: Classifier,
+    well: Well,
+    stain_map: Mapping[str, str] | None = None,
+    cells: npt.ArrayLike | None = None,
+    *,
+    time_limit: float | None = TIME_LIMIT,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Preflight:
-    """Look at stains, pixel size, pixel ranges and the classifier's answer; raises nothing that a user caused."""
+    """Look at stains, pixel size, pixel ranges and the classifier's answer; raises nothing that a user caused.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    well : Well
+    stain_map : mapping of card stain to well stain, optional
+    cells : (n, 2) array, optional
+        Centres (row, column) of the cells, in well pixels, for classifiers of single cells.
+    time_limit : float or None
+        A network that loops is stopped after so many seconds.
+    cancelled : callable, optional
+        Asked at every batch, and at every turn of a loop in the network; once it says True, `Cancelled` is raised.
+    """
     card, device = classifier.card, find_device(classifier.device)
     unasked = Preflight((), None, {}, device=device.title, free_bytes=device.free_bytes, cut=_cut(classifier))
     try:
@@ -99,7 +121,8 @@ def preflight(
     ]
     ranges = stain_ranges(well, card, prepared)
     findings += normalisation(ranges)
-    predicted, probabilities, answer = _answer(classifier, prepared)
+    with heeding(within(time_limit, cancelled)):
+        predicted, probabilities, answer = _answer(classifier, prepared)
     findings.append(answer)
     if predicted is not None:
         findings += [Finding(None, "Network", note) for note in classifier.notes]
@@ -119,8 +142,15 @@ def preflight(
 
 def _answer(classifier: Classifier, prepared: Prepared) -> tuple[str | None, dict[str, float], Finding]:
     """The predicted class and the probabilities, over all inputs of the well."""
+
+    def inputs(part: slice) -> Tensor:
+        heed()
+        return prepared.inputs[part]
+
     try:
-        scores = classifier.scores_of_many(lambda part: prepared.inputs[part], len(prepared.inputs)).mean(dim=0).cpu()
+        scores = classifier.scores_of_many(inputs, len(prepared.inputs)).mean(dim=0).cpu()
+    except Cancelled:
+        raise
     except AttributionError as error:
         return None, {}, Finding(False, "Answer", str(error))
     if not np.isfinite(scores.numpy()).all():

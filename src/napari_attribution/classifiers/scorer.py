@@ -31,6 +31,8 @@ class Scorer:
         Whether it must be fed one input at a time.
     dtype : torch.dtype
         Of the inputs that it takes.
+    forward_seconds : float
+        What one input took when it was tried.
     """
 
     def __init__(self, network: Network, card: ClassifierCard) -> None:
@@ -39,6 +41,7 @@ class Scorer:
         self.answers: Answers = "logits"
         self.one_by_one = False
         self.dtype = network.dtype
+        self.forward_seconds = 0.0
 
     def scores(self, x: Tensor) -> Tensor:
         """(N, C, h, w) inputs to their (N, K) logits.

@@ -83,6 +83,7 @@ def explain(
     ClassifierError, DeviceError, CardError
         Where the classifier fails on the well, or has no room.
     """
+    from napari_attribution.classifiers.heeding import heeding
     from napari_attribution.classifiers.memory import is_out_of_memory, no_room
     from napari_attribution.classifiers.preflight import normalisation, pixel_size
     from napari_attribution.classifiers.preparation.prepare import prepare
@@ -98,8 +99,12 @@ def explain(
     warnings = _check_pixels(well, prepared, accept_flaws)
     doubts = (*normalisation(stain_ranges(well, classifier.card, prepared)), pixel_size(classifier.card, well))
     warnings += [doubt.sentence for doubt in doubts if doubt.ok is False or (doubt.ok is None and doubt.serious)]
+    still_wanted = Repeated(progress)
     try:
-        results, asked, mean_scores = _compute(classifier, prepared, chosen, settings, score, target, against, progress)
+        with heeding(still_wanted.check):
+            results, asked, mean_scores = _compute(
+                classifier, prepared, chosen, settings, score, target, against, still_wanted
+            )
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(classifier.device)) from None
@@ -118,6 +123,26 @@ def explain(
         time.perf_counter() - started,
         record,
     )
+
+
+class Repeated:
+    """A progress that can be reported again, unchanged, from within a long forward: whoever listens may cancel there."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._last = (0, 0)
+        self._asked = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        self._last = (done, total)
+        if self._progress is not None:
+            self._progress(done, total)
+
+    def check(self) -> None:
+        """Report the same again, at most twenty times a second."""
+        if self._progress is not None and time.monotonic() - self._asked > 0.05:
+            self._asked = time.monotonic()
+            self._progress(*self._last)
 
 
 def _compute(

@@ -90,5 +90,5 @@ def test_scores_tell_inputs_apart(name):
     if architecture.missing:
         pytest.skip(f"{architecture.missing} is not installed")
     with torch.no_grad():
-        scores = Eager(architecture.build(), len(architecture.card.classes), False).scores(architecture.inputs(8))
+        scores = Eager(architecture.build(), len(architecture.card.classes)).scores(architecture.inputs(8))
     assert float(scores.std(dim=0).max()) > 0.01 * float(scores.abs().max())

@@ -251,7 +251,10 @@ def test_a_sigmoid_a_class_is_read_as_log_odds(tmp_path):
     assert any("each by itself" in note for note in classifier.notes)
 
 
-@pytest.mark.parametrize(("module", "sentence"), [(Dropout, "in training mode"), (Noise, "another answer each time"), (Nothing, "not numbers")])
+@pytest.mark.parametrize(
+    ("module", "sentence"),
+    [(Dropout, "in training mode"), (Noise, "another answer each time"), (Nothing, "not numbers")],
+)
 def test_answers_that_cannot_be_trusted(module, sentence, tmp_path):
     with pytest.raises(ClassifierError, match=sentence):
         load_classifier(saved(module(), tmp_path), "cpu", networks.card())

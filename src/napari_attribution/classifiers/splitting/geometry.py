@@ -221,8 +221,9 @@ class Geometry:
             as_map = self._as_map(places)
             return self._resized(step, as_map, before, made) if as_map is not None else None
         if before.shape[2:] == made.shape[2:] and made.ndim == 4:
-            # A layer norm works on the last axis: a map that it is given has its channels there.
-            return None if "layer_norm" in step.name else places
+            # A layer norm of the last axis alone is given its channels there.
+            axes = self._values.get(step.reads[1]) if "layer_norm" in step.name else None
+            return None if isinstance(axes, list | tuple) and len(axes) < 3 else places
         return self._resized(step, places, before, made)
 
     def _out_of_block(self, step: Step, made: Any) -> Places | None:

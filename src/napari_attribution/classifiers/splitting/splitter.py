@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -96,7 +97,7 @@ class Splitter:
         x: Tensor,
         gradients: bool,
     ) -> None:
-        self._check = lambda halves: difference(halves, scores, read, x, gradients)
+        self._check: Callable[[Halves], str] = partial(difference, scores=scores, read=read, x=x, gradients=gradients)
         self._techniques: list[Technique] = []
         self._cuts: dict[str, Cut] = {}
         self._halves: dict[str, tuple[Halves, str]] = {}
@@ -143,10 +144,11 @@ class Splitter:
     def _try(self, technique: Technique, cut: Cut) -> tuple[Halves | None, str]:
         started = time.perf_counter()
         try:
-            halves = Halves(technique.part(cut), cut)
+            parts = technique.part(cut)
         except (RuntimeError, LayerError) as error:
             return None, reason(error)
         self.seconds += time.perf_counter() - started
+        halves = Halves(parts, cut)
         problem = self._check(halves)
         return (None, problem) if problem else (halves, "")
 
@@ -175,8 +177,8 @@ class Splitter:
                 return ""
             problems += list(self._refused.values())[:1]
         self.layers = ()
-        why = f" ({problems[-1].rstrip('.')})" if problems else ""
-        return f"The network cannot be cut{why}, so Pixel Ablation-CAM is not available."
+        why = problems[-1].rstrip(".") if problems else "none of its values holds a map of places of the input"
+        return f"The network cannot be cut ({why}), so Pixel Ablation-CAM is not available."
 
     def _find(self, technique: Technique, inputs: int) -> tuple[Cut, ...]:
         started = time.perf_counter()

@@ -81,10 +81,19 @@ def tensors(value: Any) -> Iterator[Tensor]:
             yield from tensors(item)
 
 
+_ONLY_LIKE = (
+    *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"),
+    *("new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "size", "sym_size"),
+)
+"""Operations that take only the shape of what they read."""
+
+
 def depending(steps: Sequence[Step], x: Key, values: Mapping[Key, Any]) -> set[Key]:
     """Every value that holds tensors computed from the input (its size alone does not count)."""
     found = {x}
     for step in steps:
+        if step.name in _ONLY_LIKE:
+            continue
         if any(key in found for key in (*step.reads, *step.inner)):
             found |= {key for key in step.makes if next(tensors(values.get(key)), None) is not None}
             # A list that is appended to holds what it was given.

@@ -93,8 +93,8 @@ class TorchScriptGraph:
         return run
 
     def kept_on(self, device: torch.device) -> list[Any]:
-        """What the graph keeps, its tensors on this device."""
-        return [value.to(device) if isinstance(value, Tensor) else value for value in self.kept]
+        """What the graph keeps, its tensors on this device; numbers that traces keep as tensors stay where sizes are."""
+        return [value.to(device) if isinstance(value, Tensor) and value.ndim else value for value in self.kept]
 
     def steps(self) -> tuple[Step, ...]:
         """The graph's top level."""
