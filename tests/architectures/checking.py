@@ -68,7 +68,7 @@ def check(
     gradient = None
     if classifier.gradients:
         gradient = _gradient(eager.scores if of_network else classifier.scores, x)
-    known = _Known(x, truth if of_network else file, gradient, eager.outputs(x[:1]) if of_network else [])
+    known = _Known(x, truth if of_network else file, gradient, eager.maps(x) if of_network else [])
     for name in layers if layers is not None else [layer.name for layer in classifier.layers]:
         try:
             problem = _check_layer(classifier, name, known, tolerance) or _check_head(
@@ -109,7 +109,18 @@ class Eager:
         scores = sole_scores(self._network(x.to(self._dtype, copy=True)), self._k).float()
         return scores.clamp_min(1e-12).log() if self._probabilities else scores
 
-    def outputs(self, x: Tensor) -> list[tuple[nn.Module, int, Tensor]]:
+    def maps(self, x: Tensor) -> list[tuple[nn.Module, int, Tensor, int]]:
+        """What every module makes of the first of two inputs, where it makes one of each: the module, the number of its call,
+        the tensor, its axis of inputs."""
+        both = [made.shape for _, _, made in self._outputs(x[:1] if self._one_by_one else x[:2])]
+        found = []
+        for (module, call, made), shape in zip(self._outputs(x[:1]), both, strict=True):
+            grown = [axis for axis, (one, two) in enumerate(zip(made.shape, shape, strict=True)) if one != two]
+            if self._one_by_one or (len(grown) == 1 and made.shape[grown[0]] == 1):
+                found.append((module, call, made, 0 if self._one_by_one else grown[0]))
+        return found
+
+    def _outputs(self, x: Tensor) -> list[tuple[nn.Module, int, Tensor]]:
         """What every module makes of x: the module, the number of its call, the tensor."""
         found: list[tuple[nn.Module, int, Tensor]] = []
         calls: dict[nn.Module, int] = {}
@@ -156,7 +167,7 @@ class _Known:
     x: Tensor
     scores: Tensor
     gradient: Tensor | None
-    outputs: list[tuple[nn.Module, int, Tensor]]
+    maps: list[tuple[nn.Module, int, Tensor, int]]
     seen: list[Tensor] = field(default_factory=list)
 
 
@@ -184,10 +195,10 @@ def _check_layer(classifier: Classifier, layer: str, known: _Known, tolerance: f
 
 
 def _changed(activation: Activation) -> Tensor:
-    """Three times the activation, each without some of its places."""
+    """Three times the activation, each weaker at some of its places: not 0 there, which some layers divide by."""
     values = activation.values
     kept = torch.rand(3, 1, *values.shape[2:], generator=torch.Generator().manual_seed(3)) > 0.4
-    return values * kept
+    return values * torch.where(kept, 1.0, 0.25).to(values)
 
 
 def _check_head(classifier: Classifier, layer: str, known: _Known, tolerance: float) -> str:
@@ -219,18 +230,18 @@ def _check_twin(classifier: Classifier, layer: str, eager: Eager, known: _Known,
     )
     known.seen.append(values)
     asked = False
-    for module, call, made in known.outputs:
-        found = with_activation(made.float(), values, changed.float(), tolerance)
-        if found is None:
+    for module, call, made, batch in known.maps:
+        output = with_activation(made.float(), values, changed.float(), batch, tolerance)
+        if output is None:
             continue
-        if close(eager.replaced(known.x[:1].expand(3, -1, -1, -1), module, call, *found), together, tolerance):
+        if close(eager.replaced(known.x[:1].expand(3, -1, -1, -1), module, call, output, batch), together, tolerance):
             return True
         asked = True
     return None if copy or not asked else False
 
 
-def with_activation(made: Tensor, values: Tensor, changed: Tensor, tolerance: float) -> tuple[Tensor, int] | None:
-    """A module's output with an activation in it replaced, and its axis of inputs; None where it does not hold it.
+def with_activation(made: Tensor, values: Tensor, changed: Tensor, batch: int, tolerance: float) -> Tensor | None:
+    """A module's output with an activation in it replaced; None where it does not hold that activation.
 
     Parameters
     ----------
@@ -238,21 +249,21 @@ def with_activation(made: Tensor, values: Tensor, changed: Tensor, tolerance: fl
         p are tokens in front that stand for no place.
     values : (1, n, h, w) Tensor
     changed : (N, n, h, w) Tensor
+    batch : int
+        The axis of `made` along which its inputs lie.
     """
     (_, n, h, w), many = values.shape, len(changed)
-    tokens, new = values.flatten(2).transpose(1, 2), changed.flatten(2).transpose(1, 2)
-    if made.shape == values.shape and close(made, values, tolerance):
-        return changed, 0
-    if made.shape == (1, h, w, n) and close(made, values.permute(0, 2, 3, 1), tolerance):
-        return changed.permute(0, 2, 3, 1), 0
-    for batch, places in ((0, 1), (1, 0)):
-        front = made.shape[places] - h * w if made.ndim == 3 else -1
-        if front < 0 or made.shape[batch] != 1 or made.shape[2] != n:
-            continue
-        rows = made.transpose(0, batch)
-        if close(rows[:, front:], tokens, tolerance):
-            return torch.cat([rows[:, :front].expand(many, -1, -1), new], 1).transpose(0, batch), batch
-    return None
+    if batch == 0 and made.shape == values.shape and close(made, values, tolerance):
+        return changed
+    if batch == 0 and made.shape == (1, h, w, n) and close(made, values.permute(0, 2, 3, 1), tolerance):
+        return changed.permute(0, 2, 3, 1)
+    front = made.shape[1 - batch] - h * w if made.ndim == 3 and batch < 2 else -1
+    if front < 0 or made.shape[2] != n:
+        return None
+    rows = made.transpose(0, batch)
+    if not close(rows[:, front:], values.flatten(2).mT, tolerance):
+        return None
+    return torch.cat([rows[:, :front].expand(many, -1, -1), changed.flatten(2).mT], 1).transpose(0, batch)
 
 
 def close(a: Tensor, b: Tensor, tolerance: float) -> bool:

@@ -41,22 +41,46 @@ class Failure:
     details: str = ""
 
 
+class Report:
+    """What a job tells of its progress, and how it learns that it is no longer wanted.
+
+    Parameters
+    ----------
+    stop : threading.Event
+        Set once the job is to stop.
+    tell : callable
+        Takes (steps done, steps in all), from the computing thread.
+    """
+
+    def __init__(self, stop: threading.Event, tell: Progress) -> None:
+        self._stop, self._tell = stop, tell
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Progress; raises `Cancelled` once the job is to stop."""
+        if self.cancelled():
+            raise Cancelled("Stopped; nothing has changed.")
+        now = time.monotonic()
+        if done >= total or now - self._last >= EVERY:
+            self._last = now
+            self._tell(done, total)
+
+    def cancelled(self) -> bool:
+        """For work that would rather be asked than report."""
+        return self._stop.is_set()
+
+
 @dataclass(frozen=True, eq=False)
 class Job(Generic[T]):
     """A frozen request: what to do and whom to tell, on the thread of the window."""
 
     id: int
     kind: str
-    work: Callable[[Progress], T]
+    work: Callable[[Report], T]
     done: Callable[[T], None]
     failed: Callable[[Failure], None]
     progressed: Progress
     stop: threading.Event = field(default_factory=threading.Event)
-
-    def report(self, done: int, total: int) -> None:
-        """Progress, from the computing thread; raises `Cancelled` once the job is to stop."""
-        if self.stop.is_set():
-            raise Cancelled("Stopped; nothing has changed.")
 
 
 class Jobs:
@@ -79,12 +103,12 @@ class Jobs:
     def start(
         self,
         kind: str,
-        work: Callable[[Progress], T],
+        work: Callable[[Report], T],
         done: Callable[[T], None],
         failed: Callable[[Failure], None],
         progressed: Progress = lambda _done, _total: None,
     ) -> Job[T]:
-        """Put a job in the queue; `work` gets the function to report progress to."""
+        """Put a job in the queue; `work` gets a `Report` to tell of its progress."""
         if previous := self._latest.get(kind):
             previous.stop.set()
         job = Job(next(self._ids), kind, work, done, failed, progressed)
@@ -119,29 +143,25 @@ class Jobs:
         while (job := self._queue.get()) is not None:
             if not job.stop.is_set():
                 self._do(job)
+            # While the queue is empty, nothing of the last request is kept alive here: a classifier may fill a GPU.
+            del job
 
     def _do(self, job: Job[Any]) -> None:
-        last = 0.0
+        def tell(done: int, total: int) -> None:
+            self._deliver(job, lambda: job.progressed(done, total), ends=False)
 
-        def report(done: int, total: int) -> None:
-            nonlocal last
-            job.report(done, total)
-            now = time.monotonic()
-            if done >= total or now - last >= EVERY:
-                last = now
-                self._deliver(job, lambda: job.progressed(done, total), ends=False)
-
+        report = Report(job.stop, tell)
         try:
             result = job.work(report)
         except Cancelled:
             self._deliver(job, lambda: None)
         except AttributionError as error:
-            failure = Failure(str(error), error)
+            failure = Failure(str(error), _without_frames(error))
             self._deliver(job, lambda: job.failed(failure))
         except Exception as error:
             details = traceback.format_exc()
             log.error("Unexpected error in job %d (%s)\n%s", job.id, job.kind, details)
-            failure = Failure(_unexpected(error), error, details)
+            failure = Failure(_unexpected(error), _without_frames(error), details)
             self._deliver(job, lambda: job.failed(failure))
         else:
             self._deliver(job, lambda: job.done(result))
@@ -157,6 +177,19 @@ class Jobs:
             call()
 
         self._post(if_current)
+
+
+def _without_frames(error: Exception) -> Exception:
+    """The error without its traceback, whose frames would keep alive what the job worked on."""
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and not any(one is other for other in seen):
+            one.__traceback__ = None
+            seen.append(one)
+            waiting += [one.__cause__, one.__context__]
+    return error
 
 
 def _unexpected(error: Exception) -> str:

@@ -50,6 +50,14 @@ def classifier() -> Path:
     return path
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file is the sample classifier, which came with the package and can be trusted."""
+    try:
+        return path.resolve() == classifier().resolve()
+    except (OutputError, OSError):
+        return False
+
+
 def control() -> list[tuple[Any, dict[str, Any], str]]:
     """napari's File > Open Sample: the control."""
     return _layers(CONTROL)

@@ -56,15 +56,16 @@ class DispatchCapture:
         """The two halves at a cut."""
 
         def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
-            with torch.no_grad(), _Exchange(cut.key, None) as mode:
-                self._run(x.clone())
-            if mode.found is None:
+            mine, exchange = x.clone(), _Exchange(cut.key, None)
+            with torch.no_grad(), exchange:
+                self._run(mine)
+            if exchange.found is None:
                 raise LayerError("The network went another way than when it was watched.")
-            return mode.found, (x,)
+            return exchange.found, (x,)
 
         def second(activation: Tensor, carried: tuple[Any, ...]) -> Any:
             with torch.no_grad(), _Exchange(cut.key, activation):
-                return self._run(carried[0].clone())
+                return self._run(carried[0])
 
         return Parts(first, second, gradients=False)
 

@@ -77,7 +77,9 @@ class ExportedCut:
             return made[0], tuple(made[1:])
 
         def second(activation: Tensor, carried: tuple[Any, ...]) -> Any:
-            return second_half(activation, *carried)
+            answer = second_half(activation, *carried)
+            # What the whole would put back into its dictionary, or tuple, is flat here.
+            return answer[0] if len(answer) == 1 else answer
 
         return Parts(first, second)
 

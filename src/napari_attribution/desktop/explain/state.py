@@ -31,17 +31,29 @@ class State:
         Why the last file could not be opened.
     path : Path, optional
         The classifier's file.
+    tried_out : bool
+        Whether the file that is being loaded is one of those that are tried out in a second process, if they are new.
     needs_card : bool
-        The file is a TorchScript network, but nothing says which stains it wants.
+        The file is a network, but nothing says which stains it wants, or how they are normalised.
+    known : mapping
+        What its description does say, as fields of a card.
+    replaces : str
+        Name of the description that a saved card would replace; empty where there is none.
+    notice : str
+        What happened last, where it left no other trace: a card was saved, loading was cancelled.
     stain_map : mapping of card stain to well stain or None
     checked : Preflight, optional
         What the look at this well with this classifier found.
+    check_cancelled : bool
+        The user stopped the look: nothing was found.
     target : str, optional
         The class asked about; None for the predicted one.
     against : str, optional
         "rather than": the class of a contrast; None for anything else.
     progress : (int, int)
         Steps done and in all.
+    waited : float
+        Seconds for which the window has waited for what it is loading, checking or explaining.
     answer : Attribution, optional
         The last one, which the layers show.
     """
@@ -52,14 +64,18 @@ class State:
     open_error: str = ""
     path: Path | None = None
     loading: bool = False
+    tried_out: bool = False
     classifier: Classifier | None = None
     classifier_error: Failure | None = None
     needs_card: bool = False
-    saved_card: str = ""
+    known: Mapping[str, Any] = field(default_factory=dict)
+    replaces: str = ""
+    notice: str = ""
     stain_map: dict[str, str | None] = field(default_factory=dict)
     cells: Any = None
     checking: bool = False
     checked: Preflight | None = None
+    check_cancelled: bool = False
     check_error: Failure | None = None
     accept_flaws: bool = False
     method: str = next(iter(METHODS))
@@ -72,5 +88,6 @@ class State:
     devices: tuple[Device, ...] = ()
     explaining: bool = False
     progress: tuple[int, int] = (0, 0)
+    waited: float = 0.0
     answer: Attribution | None = None
     run_error: Failure | None = None

@@ -1,0 +1,50 @@
+"""What the dock offers of the methods, and what the chosen one will cost. Pure functions of the dock's state."""
+
+from __future__ import annotations
+
+from napari_attribution.desktop.explain.state import State
+from napari_attribution.errors import AttributionError
+from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.offers import Offer, offer, offers
+
+PROBE = 256 * 256
+"""Pixels of the inputs by which a forward is timed, where the card leaves the input's size open."""
+
+
+def on_offer(state: State) -> tuple[Offer, ...]:
+    """Every method, and whether this classifier allows it; without a classifier, all are possible."""
+    if state.classifier is None:
+        return tuple(Offer(method, True, "", 0.0) for method in METHODS.values())
+    return offers(state.classifier)
+
+
+def still_possible(state: State) -> str:
+    """The chosen method, or the first possible one where this classifier does not allow it."""
+    possible = [one.method.name for one in on_offer(state) if one.possible]
+    return state.method if state.method in possible or not possible else possible[0]
+
+
+def chosen(state: State) -> Offer:
+    """The chosen method with the parameters that are set."""
+    method = METHODS[state.method]
+    if state.classifier is None:
+        return Offer(method, True, "", 0.0)
+    return offer(state.classifier, method, method.parameters(**state.parameters.get(method.name, {})))
+
+
+def cost(state: State) -> tuple[float, float] | None:
+    """Forwards and seconds that the question will take; None where that is not known yet."""
+    from napari_attribution.methods.cost import forwards_needed
+
+    classifier, shape = state.classifier, state.checked.input_shape if state.checked else None
+    if classifier is None or shape is None:
+        return None
+    count, _, h, w = shape
+    method = METHODS[state.method]
+    try:
+        settings = method.parameters(**state.parameters.get(method.name, {}))
+        forwards = forwards_needed(classifier, method.name, settings, inputs=count, input_shape=(h, w))
+    except AttributionError:
+        return None
+    larger = h * w / PROBE if classifier.card.size is None else 1.0
+    return forwards, forwards * classifier.forward_seconds * larger
