@@ -16,6 +16,7 @@ from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.cuts import Cut, Halves, Technique, find_cuts, scores_of
 from napari_attribution.classifiers.splitting.guard import difference
 from napari_attribution.classifiers.splitting.layouts import Grid
+from napari_attribution.classifiers.splitting.steps import Program
 from napari_attribution.errors import AttributionError, Cancelled, LayerError
 
 FEWEST_LOCATIONS = 16
@@ -158,11 +159,15 @@ class Splitter:
             available = list(network.techniques(x[:1]))
         except LayerError as error:
             available, problems = [], [reason(error)]
+        read_whole = False
         for number, technique in enumerate(available):
-            if technique.last_resort and self._cuts == {} and number and not problems:
-                break  # the graph was read whole, and holds no map of locations
+            if technique.last_resort and read_whole and not problems:
+                break  # it can find no more places
             try:
-                cuts = self._find(technique, len(x))
+                started = time.perf_counter()
+                program = technique.program()
+                self.seconds += time.perf_counter() - started
+                cuts = self._find(program, len(x))
             except Cancelled:
                 raise
             except (RuntimeError, AttributionError, TypeError, ValueError, LookupError, AttributeError) as error:
@@ -173,6 +178,7 @@ class Splitter:
             # Techniques that read the same graph can part the same cuts.
             self._techniques = [other for other in available[number:] if other.source is technique.source]
             self._use(cuts)
+            read_whole = not program.opaque
             if self.default is not None:
                 return ""
             problems += list(self._refused.values())[:1]
@@ -180,10 +186,7 @@ class Splitter:
         why = problems[-1].rstrip(".") if problems else "none of its values holds a map of places of the input"
         return f"The network cannot be cut ({why}), so Pixel Ablation-CAM is not available."
 
-    def _find(self, technique: Technique, inputs: int) -> tuple[Cut, ...]:
-        started = time.perf_counter()
-        program = technique.program()
-        self.seconds += time.perf_counter() - started
+    def _find(self, program: Program, inputs: int) -> tuple[Cut, ...]:
         one, two = program.run(1), program.run(2) if inputs > 1 else None
         started = time.perf_counter()
         cuts = find_cuts(program, one, two, scores_of(program, one))

@@ -69,6 +69,11 @@ class Program:
     run: Callable[[int], Mapping[Key, Any]]
     reruns: bool = False
 
+    @property
+    def opaque(self) -> bool:
+        """Whether some of its steps are whole programs themselves that were not looked into."""
+        return any(step.kind.startswith("python::") for step in self.steps)
+
 
 def tensors(value: Any) -> Iterator[Tensor]:
     """Every tensor in a value, lists, tuples and dictionaries gone through."""

@@ -2,99 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.desktop import layers as shown
 from napari_attribution.desktop import sample
+from napari_attribution.desktop.explain.loading import Loading
+from napari_attribution.desktop.explain.question import FrozenCells, Look, Question
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
-from napari_attribution.desktop.jobs import Failure, Jobs, Post, Progress
-from napari_attribution.desktop.torch_import import collector_waits, import_torch
+from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.warm_up import warm_up
-from napari_attribution.desktop.wells_from_layers import FrozenWell, OpenWell, find_wells
-from napari_attribution.errors import AttributionError, CardError, ClassifierError, OutputError, WellError
+from napari_attribution.desktop.wells_from_layers import OpenWell, find_wells
+from napari_attribution.errors import AttributionError, OutputError
 from napari_attribution.wells.well import Well
 
 if TYPE_CHECKING:
-    from napari_attribution.classifiers.classifier import Classifier
-    from napari_attribution.classifiers.devices import Device
     from napari_attribution.classifiers.preflight import Preflight
     from napari_attribution.methods.attribution import Attribution
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """A frozen request to explain: nothing in it changes while the worker is at it."""
-
-    well: FrozenWell
-    classifier: Classifier
-    method: str
-    target: str | None
-    score: str
-    against: str | None
-    stain_map: Mapping[str, str]
-    cells: FrozenCells | None
-    accept_flaws: bool
-    parameters: Mapping[str, Any]
-
-    def answer(self, progress: Progress) -> Attribution:
-        """Compute; runs in the worker."""
-        import_torch()
-        from napari_attribution.methods.explain import explain
-
-        progress(0, 0)
-        return explain(
-            self.classifier,
-            self.well.read(),
-            self.method,
-            self.target,
-            self.score,
-            against=self.against,
-            stain_map=self.stain_map,
-            cells=self.cells.centres() if self.cells else None,
-            accept_flaws=self.accept_flaws,
-            progress=progress,
-            **self.parameters,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class FrozenCells:
-    """Where the cells are: points in pixels of the well, or the label image whose regions they are."""
-
-    data: Any
-    labels: bool
-
-    @classmethod
-    def of(cls, layer: Layer, well: OpenWell) -> FrozenCells:
-        if isinstance(layer, Labels):
-            return cls(layer.data[0] if layer.multiscale else layer.data, True)
-        reference = well.layers[0]
-        to_world, to_pixels = layer._data_to_world, reference._data_to_world.set_slice([-2, -1]).inverse
-        world = np.array([to_world(point)[-2:] for point in layer.data]).reshape(-1, 2)
-        return cls(np.array([to_pixels(point) for point in world]).reshape(-1, 2), False)
-
-    def centres(self) -> np.ndarray:
-        """(n, 2) rows and columns; runs in the worker."""
-        if not self.labels:
-            return self.data
-        from skimage.measure import regionprops
-
-        image = np.squeeze(np.asarray(self.data))
-        if image.ndim != 2:
-            raise WellError(f"The layer of the cells has {image.ndim} axes; it must lie over the well, with two.")
-        return np.array([region.centroid for region in regionprops(image)]).reshape(-1, 2)
 
 
 class Controller:
@@ -114,6 +47,8 @@ class Controller:
         self.state = State()
         self.jobs = Jobs(post)
         self.changed = changed
+        # Whoever shows the state may come later than the controller.
+        self.loading = Loading(self.state, self.jobs, lambda: self.changed(), self._settle)
         self._post = post
         self._scan_pending = False
         self._watched: WeakSet[Layer] = WeakSet()
@@ -186,14 +121,14 @@ class Controller:
         well = self.state.well
         if well is not None and any(layer is event.source for layer in well.layers) and not self._closed:
             self._post(self.scan)
-            self._post(self._check)
+            self._post(self.check)
 
     def choose_well(self, well: OpenWell | None) -> None:
         self.state.well = well
         if well is not None:
             self.state.open_error = ""
         self._propose()
-        self._check()
+        self.check()
 
     def open_well(self, path: Path) -> None:
         """Read a well from a file and show it."""
@@ -211,7 +146,7 @@ class Controller:
         self.open_classifier(weights)
 
     def _open(self, name: str, read: Callable[[], Well]) -> None:
-        def work(_progress: Progress) -> list[Any]:
+        def work(_report: Report) -> list[Any]:
             return shown.well_layer_tuples(read())
 
         def done(tuples: list[Any]) -> None:
@@ -237,93 +172,46 @@ class Controller:
 
     def open_classifier(self, path: Path, card: ClassifierCard | None = None, asked: bool = False) -> None:
         """Load a classifier from its file; `asked` where the card was asked for, and can be put right by who gave it."""
-        state = self.state
-        if path != state.path:
-            state.target = state.against = None
-        state.path, state.classifier, state.classifier_error, state.needs_card = path, None, None, False
-        state.checked = state.check_error = state.run_error = None
-        state.saved_card = ""
-        state.loading = True
-        self.jobs.cancel("check", "explain")
-        state.checking = state.explaining = False
-        device = state.device
-
-        def work(_progress: Progress) -> tuple[Classifier, tuple[Device, ...]]:
-            import_torch()
-            # The first look into a network brings in more of torch; the bars will want pandas, for napari's tables.
-            with collector_waits():
-                import_module("pandas")
-                from napari_attribution.classifiers.devices import list_devices
-                from napari_attribution.classifiers.files.loading import load_classifier
-
-                return load_classifier(path, device=device, card=card), list_devices()
-
-        def done(loaded: tuple[Classifier, tuple[Device, ...]]) -> None:
-            state.classifier, state.devices = loaded
-            state.loading = False
-            if state.target not in state.classifier.classes:
-                state.target = None
-            if state.against not in state.classifier.classes:
-                state.against = None
-            self._propose()
-            self._check()
-
-        def failed(failure: Failure) -> None:
-            state.loading = False
-            missing = isinstance(failure.error, CardError) and card is None and not _has_card(path)
-            state.needs_card = missing or asked
-            state.classifier_error = None if missing else failure
-            self.changed()
-
-        self.jobs.start("load", work, done, failed)
-        self.changed()
+        self.loading.open(path, card, asked)
 
     def use_card(self, card: ClassifierCard, save: bool) -> None:
         """Load the classifier with this card; keep the card beside the file where that is wanted."""
-        path = self.state.path
-        if path is None:
-            return
-        self.open_classifier(path, card, asked=True)
-        if save:
-
-            def work(_progress: Progress) -> Path:
-                import_torch()
-                from napari_attribution.classifiers.cards.io import write_card
-
-                return write_card(card, weights=path)
-
-            def done(where: Path) -> None:
-                self.state.saved_card = f"The card was saved: {where.name}."
-                self.changed()
-
-            def failed(failure: Failure) -> None:
-                if not isinstance(failure.error, ClassifierError):
-                    self.state.saved_card = f"The card is in use, but was not saved. {failure.sentence}"
-                self.changed()
-
-            self.jobs.start("save card", work, done, failed)
+        if self.state.path is not None:
+            self.loading.open(self.state.path, card, asked=True, save=save)
 
     def choose_device(self, device: str) -> None:
         """Move to another device: the classifier is loaded anew."""
         if device == self.state.device:
             return
-        self.state.device = device
         if self.state.path is not None and self.state.classifier is not None:
-            self.open_classifier(self.state.path, self.state.classifier.card)
+            self.loading.open(self.state.path, self.state.classifier.card, device=device)
         else:
+            self.state.device = device
             self.changed()
+
+    def unload(self) -> None:
+        """Let go of the classifier, and give its memory back."""
+        self.loading.unload()
+
+    def refresh_devices(self) -> None:
+        """Look anew what is free on the devices."""
+        self.loading.refresh_devices()
+
+    def _settle(self) -> None:
+        self._propose()
+        self.check()
 
     # ---------------------------------------------------------------------------------------------------- stains
 
     def map_stain(self, card_stain: str, well_stain: str | None) -> None:
         """Say which of the well's stains is the classifier's."""
         self.state.stain_map = {**self.state.stain_map, card_stain: well_stain}
-        self._check()
+        self.check()
 
     def choose_cells(self, layer: Layer | None) -> None:
         """The layer that marks the cells, for a classifier of single cells."""
         self.state.cells = layer
-        self._check()
+        self.check()
 
     def cell_layers(self) -> list[Layer]:
         """The layers that could mark the cells."""
@@ -351,25 +239,18 @@ class Controller:
             return None
         return FrozenCells.of(state.cells, state.well)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Look at the well with the classifier, as soon as there are both."""
         state = self.state
         state.checked = state.check_error = state.run_error = None
-        state.checking = False
+        state.checking = state.check_cancelled = False
         self.jobs.cancel("check")
         now = status(state)
         fits = state.well is not None and now.well.level == "ok" and now.stains.level == "ok"
-        classifier = state.classifier
-        if classifier is None or not fits or now.check.level == "todo":
+        if state.classifier is None or not fits or now.check.level == "todo":
             self.changed()
             return
-        well, mapping, cells = state.well.freeze(), dict(state.stain_map), self._cells()
-
-        def work(_progress: Progress) -> Preflight:
-            import_torch()
-            from napari_attribution.classifiers.preflight import preflight
-
-            return preflight(classifier, well.read(), mapping, cells.centres() if cells else None)
+        look = Look(state.well.freeze(), state.classifier, dict(state.stain_map), self._cells())
 
         def done(found: Preflight) -> None:
             state.checked, state.checking = found, False
@@ -380,8 +261,26 @@ class Controller:
             self.changed()
 
         state.checking = True
-        self.jobs.start("check", work, done, failed)
+        state.begin()
+        self.jobs.start("check", look.answer, done, failed)
         self.changed()
+
+    # -------------------------------------------------------------------------------------------------- patience
+
+    def stop_waiting(self) -> None:
+        """Stop loading or looking, whichever it is."""
+        if self.state.loading:
+            self.loading.cancel()
+        elif self.state.checking:
+            self.jobs.cancel("check")
+            self.state.checking, self.state.check_cancelled = False, True
+            self.changed()
+
+    def tick(self) -> None:
+        """Say how long it has been; to be called now and then while something is under way."""
+        if self.state.loading or self.state.checking or self.state.explaining:
+            self.state.waited = time.monotonic() - self.state.since
+            self.changed()
 
     # --------------------------------------------------------------------------------------------------- explain
 
@@ -394,7 +293,7 @@ class Controller:
 
     def set_parameters(self, values: Mapping[str, Any]) -> None:
         """The parameters of the chosen method."""
-        self.state.parameters[self.state.method] = dict(values)
+        self.set(parameters={**self.state.parameters, self.state.method: dict(values)})
 
     def question(self) -> Question:
         """What would be asked now, frozen."""
@@ -445,6 +344,7 @@ class Controller:
             self.changed()
 
         state.run_error, state.explaining, state.progress = None, True, (0, 0)
+        state.begin()
         self.jobs.start("explain", question.answer, done, failed, progressed)
         self.changed()
 
@@ -480,13 +380,3 @@ def _differs(a: OpenWell | None, b: OpenWell | None) -> bool:
     if a is None or b is None:
         return a is not b
     return (a.key, a.stains, a.problem) != (b.key, b.stains, b.problem)
-
-
-def _has_card(path: Path) -> bool:
-    """Whether a card is there (and so must be the one that is wrong)."""
-    from napari_attribution.classifiers.cards.io import find_card
-
-    try:
-        return find_card(path) is not None
-    except CardError:
-        return True

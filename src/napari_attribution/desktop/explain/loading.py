@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -63,7 +62,6 @@ class Loading:
     ) -> None:
         self._state, self._jobs, self._changed, self._settled = state, jobs, changed, settled
         self._before: State | None = None
-        self.since = 0.0
 
     def open(
         self,
@@ -98,8 +96,8 @@ class Loading:
         state.notice, state.check_cancelled = "", False
         state.device = device or state.device
         ours = sample.is_ours(path)
-        state.loading, state.tried_out, state.waited = True, is_wanted() and not ours, 0.0
-        self.since = time.monotonic()
+        state.loading, state.tried_out = True, is_wanted() and not ours
+        state.begin()
         self._jobs.cancel(*KINDS)
         state.checking = state.explaining = False
         wanted = state.device

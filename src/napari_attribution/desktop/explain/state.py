@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,8 +53,8 @@ class State:
         "rather than": the class of a contrast; None for anything else.
     progress : (int, int)
         Steps done and in all.
-    waited : float
-        Seconds for which the window has waited for what it is loading, checking or explaining.
+    since, waited : float
+        When the loading, checking or explaining that is under way began, and the seconds that it has taken so far.
     answer : Attribution, optional
         The last one, which the layers show.
     """
@@ -88,6 +89,11 @@ class State:
     devices: tuple[Device, ...] = ()
     explaining: bool = False
     progress: tuple[int, int] = (0, 0)
+    since: float = 0.0
     waited: float = 0.0
     answer: Attribution | None = None
     run_error: Failure | None = None
+
+    def begin(self) -> None:
+        """Begin to wait."""
+        self.since, self.waited = time.monotonic(), 0.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from napari_attribution.desktop.explain.offering import chosen
 from napari_attribution.desktop.explain.state import State
-from napari_attribution.methods.catalogue import METHODS
 
 Level = Literal["ok", "todo", "busy", "warn", "wrong"]
 
-NEEDS_GRADIENTS = ("pcim", "dcmix")
+PATIENT = 2.0
+"""Seconds after which the window says how long it has waited, and for what."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,15 @@ def _well(state: State) -> Section:
 def _classifier(state: State) -> Section:
     if state.loading:
         name = state.path.name if state.path else "the classifier"
-        return Section("busy", "loading", f"Loading {name} ...")
+        return Section("busy", "loading", _loading(state, name))
     if state.needs_card and state.path is not None:
-        asks = f"{state.path.name} does not say which stains it wants. Fill in its card once."
+        asks = f"{state.path.name} has no card: nothing says which stains it wants. Fill in its card once."
         said = state.classifier_error.sentence if state.classifier_error else asks
         return Section("wrong", "needs a card", said)
     if state.classifier_error is not None:
         return Section("wrong", "not usable", state.classifier_error.sentence)
     if state.classifier is None:
-        return Section("todo", "none chosen", "Choose a classifier: a TorchScript file (.pt).")
+        return Section("todo", "none chosen", "Choose a classifier: a TorchScript or .pt2 file.")
     return Section("ok", f"{len(state.classifier.classes)} classes on {state.classifier.device}")
 
 
@@ -133,7 +134,12 @@ def _check(state: State) -> Section:
             "This classifier looks at single cells. Choose the layer that marks them (points, or labels).",
         )
     if state.checking:
-        return Section("busy", "looking", "Looking at the well with this classifier ...")
+        doing = "Looking at the well with this classifier"
+        return Section("busy", "looking", f"{doing}: {_waited(state)}." if _waited(state) else f"{doing} ...")
+    if state.check_cancelled:
+        return Section(
+            "todo", "cancelled", "The preflight was cancelled, so nobody knows whether classifier and well fit. Look again."
+        )
     if state.check_error is not None:
         return Section("wrong", "not possible", state.check_error.sentence)
     if state.checked is None:
@@ -149,21 +155,21 @@ def _check(state: State) -> Section:
 
 
 def _method(state: State) -> Section:
-    title = METHODS[state.method].title
-    if state.classifier is not None:
-        if state.method in NEEDS_GRADIENTS and not state.classifier.gradients:
-            return Section(
-                "wrong",
-                "not possible",
-                f"{title} needs gradients, which this network does not give. Choose another method.",
-            )
-        if state.method == "pixel-ablation-cam" and not state.classifier.layers:
-            return Section(
-                "wrong",
-                "not possible",
-                f"{title} must cut the network at a layer, and this one cannot be cut. Choose another method.",
-            )
-    return Section("ok", title)
+    offered = chosen(state)
+    if not offered.possible:
+        return Section("wrong", "not possible", f"{offered.method.title} is not possible: {offered.why}")
+    return Section("ok", offered.method.title)
+
+
+def _loading(state: State, name: str) -> str:
+    if not _waited(state):
+        return f"Loading {name} ..."
+    why = " A file that is new here is first tried out in a second process." if state.tried_out else ""
+    return f"Loading {name}: {_waited(state)}.{why}"
+
+
+def _waited(state: State) -> str:
+    return f"{state.waited:.0f} s" if state.waited >= PATIENT else ""
 
 
 def _and(names: list[str]) -> str:
