@@ -22,7 +22,7 @@ from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.desktop.explain.form import shrinkable
 from napari_attribution.errors import CardError
 
-_MODES = {
+MODES = {
     "resize": "whole field, resized",
     "whole": "whole field, as it is",
     "tiles": "tiles of the input size",
@@ -55,7 +55,7 @@ class CardForm(QWidget):
             "card_stains", "DNA, ER, RNA", "The stains, comma-separated, in the order of the input channels"
         )
         self.classes = _line("card_classes", "control, hit", "The classes, comma-separated, in the order of the scores")
-        self.mode = _combo("card_mode", _MODES, "How a well becomes an input of the classifier")
+        self.mode = _combo("card_mode", MODES, "How a well becomes an input of the classifier")
         self.size = _line(
             "card_size", "256 x 256", "Height and width of an input in pixels; empty where any size will do"
         )
@@ -92,10 +92,8 @@ class CardForm(QWidget):
         self.pixel_size = _line(
             "card_pixel_size", "not known", "Size of a pixel in um of the training images, if known"
         )
-        self.save = QCheckBox("Save it beside the classifier")
+        self.save = QCheckBox()
         self.save.setObjectName("card_save")
-        self.save.setToolTip("Write a bioimage.io description next to the file, so that nobody is asked again")
-        self.save.setChecked(True)
         self.use = QPushButton("Use this card")
         self.use.setObjectName("card_use")
         self.use.setToolTip("Load the classifier with what is written above")
@@ -135,6 +133,35 @@ class CardForm(QWidget):
         self.use.clicked.connect(self._give)
         self.mode.currentIndexChanged.connect(self._show_what_belongs)
         self.normalisation.currentIndexChanged.connect(self._show_what_belongs)
+        self.begin({})
+
+    def begin(self, known: Mapping[str, Any], replaces: str = "") -> None:
+        """Begin with another file: nothing that was written for the one before is kept.
+
+        Parameters
+        ----------
+        known : mapping
+            What its description says, as fields of a card.
+        replaces : str
+            Name of the description that saving would replace: then it is not saved unless the user asks for it.
+        """
+        for line in (self.stains, self.classes, self.size, self.mean, self.std, self.percentiles, self.pixel_size):
+            line.clear()
+        for combo in (self.mode, self.normalisation, self.over):
+            combo.setCurrentIndex(0)
+        self.overlap.setValue(25)
+        self.together.setChecked(False)
+        self.error.hide()
+        if replaces:
+            self.save.setText(f"Replace {replaces}")
+            self.save.setToolTip(
+                f"Write {replaces} anew beside the classifier; what else it says (authors, citations, licence) is lost"
+            )
+        else:
+            self.save.setText("Save it beside the classifier")
+            self.save.setToolTip("Write a bioimage.io description next to the file, so that nobody is asked again")
+        self.save.setChecked(not replaces)
+        self.fill(known)
         self._show_what_belongs()
 
     def suggest(self, stains: Sequence[str]) -> None:

@@ -1,0 +1,76 @@
+"""Arguments that several commands take, and how they are read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_attribution.errors import RequestError
+
+if TYPE_CHECKING:
+    from napari_attribution.wells import Well
+
+
+def well(options: argparse.Namespace) -> Well:
+    from napari_attribution.wells import read_well
+
+    stains = options.stains.split(",") if options.stains else None
+    return read_well(options.well, stains=stains, project=options.project, pattern=options.pattern)
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise RequestError(f"{option} takes NAME=VALUE, found {text!r}.")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise RequestError(f"{option} takes numbers with commas between them, found {text!r}.") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"a number of seconds is wanted, found {text!r}")
+    return seconds
+
+
+def reads_a_well(command: argparse.ArgumentParser) -> None:
+    """Options that say how a well is read."""
+    command.add_argument("--stains", help="names of the well's channels, in their order, with commas between them")
+    command.add_argument("--project", help="make one plane of a z-stack: max, mean or middle")
+    command.add_argument(
+        "--pattern", help="for a file per stain: a regular expression with the named groups stain, well and field"
+    )
+    command.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="STAIN=CHANNEL",
+        help="the classifier's STAIN is the well's CHANNEL",
+    )
+
+
+def loads_a_classifier(command: argparse.ArgumentParser) -> None:
+    """Options that say how a classifier is loaded."""
+    command.add_argument("--card", help="bioimage.io description of the classifier; by default the one beside the file")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    command.add_argument(
+        "--time-limit",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="a classifier that is new here is tried out first and stopped after so long; 0 for a file that is trusted: "
+        "no trial (default: 60)",
+    )

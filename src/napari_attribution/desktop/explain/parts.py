@@ -1,0 +1,99 @@
+"""Small parts of which the dock is made: each has a name for tests and a tooltip for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from napari_attribution.desktop.explain.form import shrinkable
+from napari_attribution.desktop.explain.section import paint
+
+
+class OpeningCombo(QComboBox):
+    """A combo that says so before its list is opened."""
+
+    opening = Signal()
+
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        self.opening.emit()
+        super().showPopup()
+
+
+def text(name: str, tip: str, quiet: bool = False) -> QLabel:
+    """A text that wraps, and can be copied."""
+    label = QLabel()
+    label.setObjectName(name)
+    label.setToolTip(tip)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    if quiet:
+        label.setProperty("quiet", True)
+    return label
+
+
+def button(name: str, title: str, tip: str) -> QPushButton:
+    """A button."""
+    made = QPushButton(title)
+    made.setObjectName(name)
+    made.setToolTip(tip)
+    return made
+
+
+def combo(name: str, tip: str, kind: type[QComboBox] = QComboBox) -> QComboBox:
+    """A combo that does not widen the dock."""
+    made = shrinkable(kind())
+    made.setObjectName(name)
+    made.setToolTip(tip)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return made
+
+
+def row(*widgets: QWidget) -> QHBoxLayout:
+    """Side by side; the first takes what room there is."""
+    made = QHBoxLayout()
+    made.setSpacing(6)
+    for index, widget in enumerate(widgets):
+        made.addWidget(widget, 1 if index == 0 else 0)
+    return made
+
+
+def rule() -> QFrame:
+    """A thin line."""
+    made = QFrame()
+    made.setObjectName("rule")
+    return made
+
+
+def say(label: QLabel, words: str, level: str | None = None) -> None:
+    """Show a text; nothing takes no room."""
+    if label.text() != words:
+        label.setText(words)
+    label.setVisible(bool(words))
+    if level is not None:
+        paint(label, level)
+
+
+def offer(box: QComboBox, entries: Sequence[tuple[str, Any]], value: object) -> None:
+    """Offer these (title, value) pairs and choose one, without telling anyone."""
+    blocked = box.blockSignals(True)
+    if [box.itemData(i) for i in range(box.count())] != [data for _, data in entries]:
+        box.clear()
+        for title, data in entries:
+            box.addItem(title, data)
+    for index, (title, _) in enumerate(entries):
+        # A list that is open stays so while its words change.
+        if box.itemText(index) != title:
+            box.setItemText(index, title)
+    chosen = next((i for i, (_, data) in enumerate(entries) if data == value), 0)
+    if box.currentIndex() != chosen:
+        box.setCurrentIndex(chosen)
+    box.blockSignals(blocked)
+
+
+def bounded(name: str, length: int = 60) -> str:
+    """A name that does not fill the screen."""
+    return name if len(name) <= length else name[: length - 1] + "…"
