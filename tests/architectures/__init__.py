@@ -147,7 +147,7 @@ def _zoo() -> dict[str, Architecture]:
         "Dilated": {"make": b.Dilated, "default": Default((None, None, None))},
         "Feature pyramid": {"make": b.FeaturePyramid, "default": Default((None, None, None), 1.0)},
         "Spectral": {"make": b.Spectral, "default": Default((None, 16, 16), 1.0)},
-        "Spatial transformer": {"make": b.SpatialTransformer, "default": Default((12, 16, 16))},
+        "Spatial transformer": {"make": b.SpatialTransformer, "default": Default((12, 32, 32))},
         "CoordConv": {"make": b.CoordinateConv, "default": Default((12, 16, 16))},
         "Non-local and CBAM": {"make": b.NonLocal, "default": Default((12, 8, 8))},
         "Stain-shared encoder": {"make": b.StainShared, "default": Default((16, 8, 8))},

@@ -22,6 +22,9 @@ from napari_attribution.errors import LayerError
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5])
 """Of the scores in the number whose gradient is compared: the sum alone could be the same by accident."""
 
+COPIES = ("getitem", "unpack", "view", "reshape", "slice", "flatten", "expand", "contiguous", "clone", "dropout")
+"""Operations whose value has the numbers of another one, which more may read."""
+
 
 @dataclass
 class Verdict:
@@ -225,7 +228,7 @@ def _check_twin(classifier: Classifier, layer: str, eager: Eager, known: _Known,
         changed = _changed(activation)
         together = classifier.head(replace(activation, values=changed), layer)
     values = activation.values.float()
-    copy = any(word in classifier.layer(layer).kind.casefold() for word in ("getitem", "unpack")) or any(
+    copy = any(word in classifier.layer(layer).kind.casefold() for word in COPIES) or any(
         close(values, earlier, tolerance) for earlier in known.seen
     )
     known.seen.append(values)

@@ -5,6 +5,7 @@ import pickle
 
 import networks
 import pytest
+import torch
 import yaml
 
 from napari_attribution import ClassifierCard, load_classifier
@@ -251,3 +252,16 @@ def test_a_card_for_other_weights_is_noticed(tmp_path):
     networks.save(networks.make("gap", seed=1), weights)
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     assert "net.bioimageio.yaml was written for another version of net.pt" in weights_note(weights, sha256)
+
+
+def test_the_card_of_an_exported_network_says_what_its_weights_are(tmp_path):
+
+    program = torch.export.export(
+        networks.make("gap"), (torch.randn(2, 3, 32, 32),), dynamic_shapes=({0: torch.export.Dim("n")},)
+    )
+    torch.export.save(program, tmp_path / "net.pt2")
+    path = write_card(networks.card(), tmp_path / "net.pt2")
+    assert yaml.safe_load(path.read_text())["config"]["napari_attribution"]["weights_format"] == "torch.export"
+    classifier = load_classifier(tmp_path / "net.pt2", "cpu")
+    assert classifier.card.stains == networks.STAINS
+    assert classifier.format == "torch.export"

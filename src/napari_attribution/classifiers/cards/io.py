@@ -224,6 +224,8 @@ def _description(
     from bioimageio.spec import ValidationContext
     from bioimageio.spec.model import v0_5
 
+    from napari_attribution.classifiers.files.archive import check_archive
+
     def space(axis: str, size: int | None) -> dict[str, Any]:
         extent: Any = size if size is not None else {"min": 32, "step": 1}
         unit = {"scale": card.pixel_size, "unit": "micrometer"} if card.pixel_size and card.mode != "resize" else {}
@@ -231,6 +233,9 @@ def _description(
 
     h, w = card.size or (None, None)
     ours = card.model_dump(mode="json", include=set(_OUR_FIELDS), exclude_none=True)
+    exported = check_archive(weights) == "pt2"
+    if exported:
+        ours["weights_format"] = "torch.export"  # the specification has no entry for these yet
     fields: dict[str, Any] = {
         "type": "model",
         "format_version": v0_5.ModelDescr.implemented_format_version,
@@ -238,7 +243,7 @@ def _description(
         "description": (card.description or "A classifier of stained wells.")[:1024],
         "authors": [{"name": "unknown"}],
         "license": "CC0-1.0",
-        "tags": ["napari-attribution", "classification"],
+        "tags": ["napari-attribution", "classification", *(["torch.export"] if exported else [])],
         "config": {
             # Small scores need a small tolerance: the specification wants at most 1 % of the largest.
             "bioimageio": {"reproducibility_tolerance": [{"absolute_tolerance": min(1e-3, 1e-3 * largest)}]},

@@ -61,7 +61,9 @@ class CheckView(QWidget):
             heading.setProperty("quiet", True)
             form.addRow(heading, self.lines[name])
         details.addLayout(form)
-        self.details = Section("check_details", "Details", inside, "The figures behind the findings: ranges, input, device")
+        self.details = Section(
+            "check_details", "Details", inside, "The figures behind the findings: ranges, input, device"
+        )
 
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -114,7 +116,9 @@ class CheckView(QWidget):
             "normalised": found.normalisation,
             "device": figures.with_free(found.device, found.free_bytes),
             "cut": found.cut or "none: this network cannot be cut",
-            "answer": f"{found.predicted}, probability {found.probabilities[found.predicted]:.2f}" if found.predicted else "",
+            "answer": f"{found.predicted}, probability {found.probabilities[found.predicted]:.2f}"
+            if found.predicted
+            else "",
         }
         for name, line in self.lines.items():
             parts.say(line, told[name] or "not known")

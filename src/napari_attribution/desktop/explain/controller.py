@@ -20,6 +20,7 @@ from napari_attribution.desktop.explain.question import FrozenCells, Look, Quest
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
+from napari_attribution.desktop.layers.bars import bar_colors
 from napari_attribution.desktop.warm_up import warm_up
 from napari_attribution.desktop.wells_from_layers import OpenWell, find_wells
 from napari_attribution.errors import AttributionError, OutputError
@@ -216,6 +217,16 @@ class Controller:
     def cell_layers(self) -> list[Layer]:
         """The layers that could mark the cells."""
         return [layer for layer in self.viewer.layers if isinstance(layer, Labels | Points)]
+
+    def stain_colors(self) -> dict[str, str]:
+        """The colours in which the well's stains are shown, as "#rrggbb"."""
+        well = self.state.well
+        if well is None:
+            return {}
+        colors = (255 * bar_colors(well.stains, well.layers)).round().astype(int)
+        return {
+            stain: "#{:02x}{:02x}{:02x}".format(*color[:3]) for stain, color in zip(well.stains, colors, strict=True)
+        }
 
     def _propose(self) -> None:
         state = self.state

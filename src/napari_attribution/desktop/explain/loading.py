@@ -57,9 +57,7 @@ class Loading:
         Called instead, where the classifier is another one.
     """
 
-    def __init__(
-        self, state: State, jobs: Jobs, changed: Callable[[], None], settled: Callable[[], None]
-    ) -> None:
+    def __init__(self, state: State, jobs: Jobs, changed: Callable[[], None], settled: Callable[[], None]) -> None:
         self._state, self._jobs, self._changed, self._settled = state, jobs, changed, settled
         self._before: State | None = None
 
@@ -155,7 +153,11 @@ class Loading:
         if state.classifier is None:
             return
         self._jobs.cancel(*KINDS)
-        name, device, alive = state.path.name if state.path else "", state.classifier.device, weakref.ref(state.classifier)
+        name, device, alive = (
+            state.path.name if state.path else "",
+            state.classifier.device,
+            weakref.ref(state.classifier),
+        )
         state.path = state.classifier = state.classifier_error = state.checked = state.check_error = None
         state.run_error = state.target = state.against = None
         state.checking = state.explaining = state.needs_card = state.check_cancelled = False
@@ -168,7 +170,9 @@ class Loading:
             gone, state.devices = found
             free = next((f" {d.free_bytes / 2**30:.1f} GiB are free on {d.name} now." for d in state.devices
                          if d.name == device and d.free_bytes is not None), "")  # fmt: skip
-            state.notice = f"{name} was unloaded.{free}" if gone else f"{name} was unloaded, but is still in use elsewhere."
+            state.notice = (
+                f"{name} was unloaded.{free}" if gone else f"{name} was unloaded, but is still in use elsewhere."
+            )
             self._changed()
 
         def failed(failure: Failure) -> None:

@@ -70,7 +70,9 @@ class RangeTable(QWidget):
         )
         five = "minimum {0:g}, 1 % {1:g}, median {2:g}, 99 % {3:g}, maximum {4:g}"
         tips = (
-            found.well_stain if found.stain == found.well_stain else f"{found.well_stain}, which stands for {found.stain}",
+            found.well_stain
+            if found.stain == found.well_stain
+            else f"{found.well_stain}, which stands for {found.stain}",
             f"{found.well_stain}: {five.format(*found.raw)}",
             _HEADS[2][1],
             f"{found.well_stain}: {five.format(*(round(value, 3) for value in found.normalised))}",

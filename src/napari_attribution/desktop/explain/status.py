@@ -138,7 +138,9 @@ def _check(state: State) -> Section:
         return Section("busy", "looking", f"{doing}: {_waited(state)}." if _waited(state) else f"{doing} ...")
     if state.check_cancelled:
         return Section(
-            "todo", "cancelled", "The preflight was cancelled, so nobody knows whether classifier and well fit. Look again."
+            "todo",
+            "cancelled",
+            "The preflight was cancelled, so nobody knows whether classifier and well fit. Look again.",
         )
     if state.check_error is not None:
         return Section("wrong", "not possible", state.check_error.sentence)

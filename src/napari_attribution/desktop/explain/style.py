@@ -35,7 +35,8 @@ def style_sheet(theme: str) -> str:
     QLabel[level="wrong"] {{ color: {c["wrong"]}; }}
     QLabel[level="warn"] {{ color: {c["warn"]}; }}
     QLabel[level="ok"] {{ color: {c["ok"]}; }}
-    QLabel[level="busy"], QLabel[level="todo"] {{ color: {c["quiet"]}; }}
+    QLabel[level="busy"], QLabel[level="todo"],
+    QLabel[level="quiet"] {{ color: {c["quiet"]}; }}
     QLabel[quiet="true"] {{ color: {c["quiet"]}; }}
     QLabel#headline[level="todo"], QLabel#headline[level="busy"] {{ color: {c["text"]}; }}
     QLabel#answer_headline {{ font-size: 13pt; font-weight: bold; }}

@@ -1,0 +1,35 @@
+"""The answer in words, under the button that asked for it."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_attribution.desktop.explain import parts, words
+from napari_attribution.methods.attribution import Attribution
+
+
+class AnswerView(QWidget):
+    """Who decides, what the classifier says, what to be careful about, what it took."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("answer_view")
+        self.headline = parts.text("answer_headline", "Which stain decides")
+        self.said = parts.text("answer", "What the classifier says")
+        self.warnings = parts.text("warnings", "What the reader of the map should know")
+        self.footnote = parts.text("footnote", "The score explained, and what it took", quiet=True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(7)
+        for label in (self.headline, self.said, self.warnings, self.footnote):
+            layout.addWidget(label)
+
+    def render_answer(self, answer: Attribution | None) -> None:
+        """Show it; nothing takes no room."""
+        self.setVisible(answer is not None)
+        if answer is None:
+            return
+        parts.say(self.headline, words.headline(answer))
+        parts.say(self.said, words.details(answer))
+        parts.say(self.warnings, "\n".join(f"! {warning}" for warning in answer.warnings), "warn")
+        parts.say(self.footnote, words.footnote(answer))
