@@ -190,7 +190,7 @@ def _zoo() -> dict[str, Architecture]:
         "ResNet, bfloat16 within": {
             "make": c.ResNet, "convert": v.bfloat16, "tolerance": 0.05, "default": resnet,
         },
-        "ResNet, autocast": {"make": c.ResNet, "convert": v.autocast, "tolerance": 0.05, "default": resnet},
+        "ResNet, autocast": {"make": c.ResNet, "convert": v.autocast, "tolerance": 0.05, "default": Default((32, 8, 8), 1.0)},
         "ResNet, frozen": {"make": c.ResNet, "finish": v.frozen, "only": ("scripted", "traced"), "default": resnet},
         "ViT, frozen": {"make": a.Vit, "finish": v.frozen, "only": ("scripted", "traced"), "default": tokens},
         "ResNet, optimised": {"make": c.ResNet, "finish": v.optimised, "only": ("scripted", "traced"), "default": resnet},

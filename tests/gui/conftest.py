@@ -47,3 +47,16 @@ def window(make_napari_viewer: Callable):
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1400, 900)
     return viewer
+
+
+@pytest.fixture
+def dock(window, qtbot):
+    """The dock as napari opens it from its Plugins menu."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    docked, widget = window.window.add_plugin_dock_widget("napari-attribution", "Explain well")
+    window.window._qt_window.resizeDocks([docked], [400], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    yield widget
+    widget.controller.close()

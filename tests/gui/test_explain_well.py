@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clicking import choose, click, wait
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton
 
 from napari_attribution.desktop import layers, sample
 from napari_attribution.errors import AttributionError
@@ -24,43 +25,6 @@ def has_sample() -> bool:
 
 
 needs_sample = pytest.mark.skipif(not has_sample(), reason="the sample classifier has not been made")
-
-
-@pytest.fixture
-def dock(window, qtbot):
-    """The dock as napari opens it from its Plugins menu."""
-    docked, widget = window.window.add_plugin_dock_widget("napari-attribution", "Explain well")
-    window.window._qt_window.resizeDocks([docked], [400], Qt.Orientation.Horizontal)
-    QApplication.processEvents()
-    yield widget
-    widget.controller.close()
-
-
-def click(qtbot, dock, name):
-    """Press the left mouse button in the middle of a visible button."""
-    button = dock.findChild(QPushButton, name)
-    assert button.isVisible(), f"{name} is not to be seen"
-    assert button.isEnabled(), f"{name} cannot be pressed: {dock.controller.status.headline}"
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-def choose(qtbot, dock, name, text):
-    """Open a combo by the mouse and click an entry."""
-    combo = dock.findChild(QComboBox, name)
-    index = next(i for i in range(combo.count()) if combo.itemText(i).startswith(text))
-    qtbot.mouseClick(combo, Qt.MouseButton.LeftButton)
-    view = combo.view()
-    qtbot.waitUntil(view.isVisible)
-    # Qt takes a release soon after the press that opened the list for the end of that click.
-    qtbot.wait(QApplication.doubleClickInterval() + 100)
-    item = view.visualRect(combo.model().index(index, 0))
-    qtbot.mouseMove(view.viewport(), item.center())
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=item.center())
-    qtbot.waitUntil(lambda: combo.currentIndex() == index)
-
-
-def wait(qtbot, condition, seconds=90):
-    qtbot.waitUntil(condition, timeout=1000 * seconds)
 
 
 def open_sample(qtbot, dock):

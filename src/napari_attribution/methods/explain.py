@@ -255,6 +255,9 @@ def _assemble(
     import torch
 
     maps = torch.stack([result.map for result in results])
+    strengths = torch.tensor([result.strength or 0.0 for result in results])
+    if len(results) > 1 and float(strengths.max()) > 0:
+        maps = maps * (strengths / strengths.max()).reshape(-1, *(1,) * (maps.ndim - 1))
     values = prepared.to_well(maps, results[0].grid)
     native: npt.NDArray[np.float32] = maps[0].float().numpy() if len(results) == 1 else values
     importance = torch.stack([result.importance for result in results]).mean(dim=0)

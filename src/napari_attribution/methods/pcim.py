@@ -22,6 +22,9 @@ Form "smooth" (default) deviates where the literal form is known to fail:
   score; what a stain gained where it was mixed in, less what it gained where it was mixed out (where it speaks against
   the class), is its importance.
 
+In a well of several inputs (tiles, cells) the largest weight moves as far in an input without signal as in one with it, so
+each input's map is scaled by the score that it gained, the input that gained most keeping its own.
+
 Where the network gives no gradients (`estimate`), the smooth form asks the same two games of masks drawn at random on the
 same grid (`napari_attribution.methods.drawn_masks`). They tell the effect of each weight on the score, its gradient averaged
 over mixtures about alpha = 1/2, and alpha goes that way in one step, so far that the strongest weight reaches a bound; what
@@ -82,6 +85,7 @@ def compute(problem: Problem, parameters: PcimParameters) -> Result:
         stains.meaning,
         CHANGE,
         stains.spread,
+        strength=float(gained.abs().sum()),
         extra={"estimate": "gradient"},
     )
 
@@ -101,6 +105,7 @@ def _from_masks(problem: Problem, parameters: PcimParameters) -> Result:
         stains.meaning,
         CHANGE,
         stains.spread,
+        strength=float(effects.gained.abs().sum()),
         extra=effects.extra(),
     )
 

@@ -72,6 +72,9 @@ class Result:
         Where in the input the map's locations lie; by default they share it out evenly.
     extra : dict
         Other numbers worth keeping in the record.
+    strength : float, optional
+        For a map whose scale is its own (mixing weights move by the same largest step in every input): how much it stands
+        for, in the score's unit. The maps of several tiles or cells are made comparable by it.
     """
 
     map: Tensor
@@ -81,3 +84,4 @@ class Result:
     spread: Tensor | None = None
     grid: Grid | None = None
     extra: dict[str, object] = field(default_factory=dict)
+    strength: float | None = None

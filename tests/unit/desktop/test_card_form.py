@@ -92,9 +92,33 @@ def test_what_a_description_says_is_filled_in(form):
     assert form.card() == ClassifierCard(**known, normalisation="per-image")
     form.suggest(["other"])
     assert form.stains.text() == "A, B, C"
-    # Another file, of which nothing is known, does not get the name of this one.
-    form.fill({})
-    assert form.card().name == "classifier"
+    assert not form.error.isVisible()
+
+
+def test_another_file_gets_nothing_of_the_one_before(form):
+    choose(form.normalisation, "fixed")
+    form.mean.setText("100")
+    form.fill({"name": "my classifier", "clip_before": (0.0, 4095.0)})
+    form.begin({})
+    assert shown(form) == set()
+    for line in (form.stains, form.classes, form.size, form.mean, form.std, form.percentiles, form.pixel_size):
+        assert line.text() == ""
+    form.begin({"stains": ["A"], "classes": ["x", "y"], "size": (8, 8)})
+    choose(form.normalisation, "per-image")
+    assert form.card() == ClassifierCard(stains=["A"], classes=["x", "y"], size=(8, 8), normalisation="per-image")
+
+
+def test_a_description_is_replaced_only_where_that_is_asked_for(form, qtbot):
+    assert form.save.isChecked()
+    form.begin({"stains": ["A"], "classes": ["x", "y"], "size": (8, 8)}, replaces="net.bioimageio.yaml")
+    assert form.save.text() == "Replace net.bioimageio.yaml"
+    choose(form.normalisation, "per-image")
+    with qtbot.waitSignal(form.given) as given:
+        form.use.click()
+    assert given.args[1] is False
+    form.begin({})
+    assert form.save.isChecked()
+    assert "Replace" not in form.save.text()
 
 
 def test_every_field_says_what_it_is_for(form):

@@ -201,8 +201,8 @@ def test_a_card_is_saved_beside_the_file(controller, weights, tmp_path, mail):
     controller.open_classifier(own)
     mail.deliver_until(lambda: not controller.state.loading)
     controller.use_card(card(), save=True)
-    mail.deliver_until(lambda: bool(controller.state.saved_card), 60)
-    assert (tmp_path / "mine.bioimageio.yaml").is_file(), controller.state.saved_card
+    mail.deliver_until(lambda: bool(controller.state.notice), 60)
+    assert (tmp_path / "mine.bioimageio.yaml").is_file(), controller.state.notice
     controller.open_classifier(own)
     mail.deliver_until(lambda: controller.state.classifier is not None)
 

@@ -7,13 +7,29 @@ from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import status
 from napari_attribution.desktop.jobs import Failure
 from napari_attribution.desktop.wells_from_layers import OpenWell
+from napari_attribution.errors import LayerError
 
 WELL = OpenWell("B03", (), ("DNA", "Mito"))
 
 
 def network(**fields):
-    card = SimpleNamespace(stains=("DNA", "Mito"), mode=fields.pop("mode", "resize"))
-    defaults = {"card": card, "classes": ("a", "b"), "device": "cpu", "gradients": True, "layers": (1,)}
+    card = SimpleNamespace(stains=("DNA", "Mito"), mode=fields.pop("mode", "resize"), size=fields.pop("size", (64, 64)))
+    can_be_cut = fields.pop("can_be_cut", True)
+
+    def layer(name=None):
+        if not can_be_cut:
+            raise LayerError("This network cannot be cut.")
+        return SimpleNamespace(name="block", shape=(8, 4, 4))
+
+    defaults = {
+        "card": card,
+        "classes": ("a", "b"),
+        "device": "cpu",
+        "gradients": True,
+        "layer": layer,
+        "head_cost": lambda name: 0.1,
+        "forward_seconds": 0.5,
+    }
     return SimpleNamespace(**(defaults | fields))
 
 
@@ -68,8 +84,17 @@ def test_an_empty_dock_offers_the_sample():
         ({"stain_map": {"DNA": "DNA", "Mito": "DNA"}}, "DNA stands for DNA and Mito", "wrong"),
         ({"checked": None, "checking": True}, "Looking", "busy"),
         ({"checked": None, "check_error": failure("The well holds NaN.")}, "The well holds NaN.", "wrong"),
-        ({"classifier": network(gradients=False), "method": "pcim"}, "needs gradients", "wrong"),
-        ({"classifier": network(layers=())}, "cannot be cut", "wrong"),
+        (
+            {
+                "classifier": network(gradients=False),
+                "method": "pcim",
+                "parameters": {"pcim": {"estimate": "gradient"}},
+            },
+            "PCIM is not possible: This network gives no gradients",
+            "wrong",
+        ),
+        ({"classifier": network(can_be_cut=False)}, "cannot be cut", "wrong"),
+        ({"checked": None, "check_cancelled": True}, "Look again", "todo"),
         ({"classifier": network(mode="cells")}, "single cells", "todo"),
         ({"run_error": failure("There is no room.")}, "There is no room.", "wrong"),
     ],
@@ -99,3 +124,14 @@ def test_a_doubt_is_a_warning_and_blocks_nothing():
 
 def test_nothing_can_be_pressed_twice():
     assert not status(right(explaining=True)).ready
+
+
+def test_who_waits_long_is_told_for_what():
+    loading = {"classifier": None, "loading": True, "checked": None}
+    assert status(right(**loading, waited=1.9, tried_out=True)).headline == "Loading c.pt ..."
+    tried = status(right(**loading, waited=4.2, tried_out=True)).headline
+    assert tried == "Loading c.pt: 4 s. A file that is new here is first tried out in a second process."
+    assert "second process" not in status(right(**loading, waited=4.2)).headline
+    # Also while there is no well yet: the button to cancel stands beside these words.
+    assert "Loading" in status(right(**loading, well=None, wells=())).headline
+    assert ": 7 s." in status(right(checked=None, checking=True, waited=7.0)).headline

@@ -192,3 +192,24 @@ def test_maps_are_aligned_where_the_input_is_no_round_number(method, size):
     found = explain(classifier_of(Everywhere(), size), w, method, target="hit", fill="background").map
     centre = np.array([(found * rows).sum(), (found * columns).sum()]) / found.sum()
     np.testing.assert_allclose(centre, place, atol=0.6 if size >= 100 else 2)
+
+
+def test_tiles_without_signal_stay_faint_beside_one_with_it():
+    """The largest mixing weight moves as far in every tile; what a tile gained says how much that means."""
+
+    class Bright(nn.Module):
+        def forward(self, x):
+            hit = torch.relu(x[:, :1] - 3).mean(dim=(2, 3)) * 100 + 0.01 * x.mean(dim=(2, 3))[:, :1]
+            return torch.cat([-hit, hit, 0 * hit], dim=1)
+
+    module = torch.jit.script(Bright())
+    classifier = Classifier(torchscript_network(module, torch.device("cpu")), networks.card(32, mode="tiles"))
+    pixels = np.random.default_rng(0).normal(size=(3, 96, 96)).astype(np.float32).clip(-2, 2)
+    pixels[0, 40:46, 60:66] = 12.0
+    answer = explain(classifier, Well(pixels=pixels, stains=networks.STAINS), "pcim", "hit", accept_flaws=True)
+    top = np.unravel_index(np.argmax(answer.map), answer.map.shape)
+    assert 38 <= top[0] <= 47
+    assert 58 <= top[1] <= 67
+    far = answer.map.copy()
+    far[16:72, 36:92] = 0
+    assert np.abs(far).max() < 0.1 * answer.map.max()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import prod
 from typing import Any, Protocol
 
 import torch
@@ -234,7 +235,7 @@ def find_cuts(
                     step=number,
                     name=stem if names[stem] == 1 else f"{stem}:{names[stem]}",
                     kind=step.name,
-                    shape=(value.shape[layout.channel], *layout.size),
+                    shape=(value.shape[layout.channel] * prod(layout.planes), *layout.size),
                     carried=carried,
                     grows=grows,
                     skips=sum(other in dependent and read_for_scores.get(other, -1) > number for other in beside),

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_attribution.classifiers.splitting.layouts import Grid, Layout, layout_of
+from napari_attribution.classifiers.splitting.layouts import Grid, Layout, layout_of, plain_grid
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step
 
 _MOST_ELEMENTS = 2**23
@@ -31,12 +31,15 @@ _MOST_ELEMENTS = 2**23
 # Position of (kernel, stride, padding, dilation) among the arguments; a convolution's kernel is its weight's shape.
 _WINDOWS = {
     "conv2d": (None, 3, 4, 5),
+    "conv3d": (None, 3, 4, 5),
     "_convolution": (None, 3, 4, 5),
     "convolution": (None, 3, 4, 5),
     "conv2d_relu": (None, 3, 4, 5),
     "max_pool2d": (1, 2, 3, 4),
+    "max_pool3d": (1, 2, 3, 4),
     "max_pool2d_with_indices": (1, 2, 3, 4),
     "avg_pool2d": (1, 2, 3, None),
+    "avg_pool3d": (1, 2, 3, None),
 }
 _RESHAPE = ("view", "reshape", "_unsafe_view", "unflatten", "flatten", "expand")
 _REARRANGE = (
@@ -85,7 +88,7 @@ class Geometry:
         if not isinstance(value, Tensor) or places is None or isinstance(places, list):
             return None
         if isinstance(places, Grid):
-            return Layout.of_map(value.shape[2], value.shape[3], places) if value.ndim == 4 and batch == 0 else None
+            return Layout.of_map(tuple(value.shape), places) if value.ndim >= 4 and batch == 0 else None
         if (id(places), batch) not in self._layouts:
             self._layouts[id(places), batch] = layout_of(places, batch)
         return self._layouts[id(places), batch]
@@ -192,8 +195,8 @@ class Geometry:
             return places
         if value.numel() > _MOST_ELEMENTS:
             raise ValueError("too large to follow")
-        if isinstance(places, Grid) and value.ndim == 4:
-            return places.places(value.shape[2], value.shape[3]).expand(value.shape)
+        if isinstance(places, Grid) and value.ndim >= 4:
+            return places.places(value.shape[-2], value.shape[-1]).expand(value.shape)
         return torch.full(value.shape, complex("nan"), dtype=torch.complex64)
 
     # ---------------------------------------------------------------------------------------------- computed values
@@ -220,7 +223,7 @@ class Geometry:
                 return places
             as_map = self._as_map(places)
             return self._resized(step, as_map, before, made) if as_map is not None else None
-        if before.shape[2:] == made.shape[2:] and made.ndim == 4:
+        if before.shape[-2:] == made.shape[-2:] and made.ndim >= 4:
             # A layer norm of the last axis alone is given its channels there.
             axes = self._values.get(step.reads[1]) if "layer_norm" in step.name else None
             return None if isinstance(axes, list | tuple) and len(axes) < 3 else places
@@ -242,12 +245,8 @@ class Geometry:
 
     @staticmethod
     def _as_map(places: Tensor) -> Grid | None:
-        """The grid, where the places are those of a plain (1, n, h', w') map."""
-        if places.ndim != 4 or not bool((places == places[:1]).all()):
-            return None
-        layout = layout_of(places[:1], 0)
-        plain = layout is not None and layout.channel == 1 and layout.order is None and not layout.tokens
-        return layout.grid if layout is not None and plain else None
+        """The grid, where the places are those of a plain map: rows and columns last, the same for all else."""
+        return plain_grid(places[0]) if places.ndim >= 4 and bool((places == places[:1]).all()) else None
 
     def _mixed_last(self, step: Step, made: Tensor) -> Tensor | None:
         """A linear layer, or a product with weights: every output lies in the middle of what it reads, its last axis."""
@@ -263,7 +262,7 @@ class Geometry:
     def _windowed(self, step: Step, before: Tensor, made: Tensor) -> Grid | None:
         places = self._found.get(step.reads[0])
         grid = self._as_map(places) if isinstance(places, Tensor) else places
-        if not isinstance(grid, Grid) or before.ndim != 4:
+        if not isinstance(grid, Grid) or before.ndim < 4:
             return None
         window = self._window(step)
         if window is None:
@@ -281,10 +280,10 @@ class Geometry:
         at = _WINDOWS[step.name]
         if at[0] is None:
             weight = self._values.get(step.reads[1])
-            transposed = step.name != "conv2d" and self._values.get(step.reads[6])
-            if not isinstance(weight, Tensor) or weight.ndim != 4 or transposed:
+            transposed = step.name in ("convolution", "_convolution") and self._values.get(step.reads[6])
+            if not isinstance(weight, Tensor) or weight.ndim != self._values[step.reads[0]].ndim or transposed:
                 return None
-            kernel: list[int] | None = list(weight.shape[2:])
+            kernel: list[int] | None = list(weight.shape[-2:])
         else:
             kernel = self._pair(step, at[0])
         stride, padding = self._pair(step, at[1]), self._pair(step, at[2])
@@ -306,15 +305,15 @@ class Geometry:
         return list(zip(kernel, packed.stride(), packed.padding(), packed.dilation(), strict=True))
 
     def _pair(self, step: Step, at: int) -> list[int] | None:
-        """Two whole numbers, from a list of one or two; none gives none."""
+        """Two whole numbers, for rows and columns, the last of a list; none gives none."""
         numbers = self._values.get(step.reads[at]) if at < len(step.reads) else None
         if isinstance(numbers, list | tuple) and all(isinstance(number, int) for number in numbers):
-            return list(numbers) * 2 if len(numbers) == 1 else list(numbers)
+            return list(numbers) * 2 if len(numbers) == 1 else list(numbers)[-2:]
         return None
 
     @staticmethod
     def _resized(step: Step, grid: Grid, before: Tensor, made: Tensor) -> Grid | None:
-        if before.ndim != 4 or made.ndim != 4:
+        if before.ndim < 4 or made.ndim != before.ndim:
             return None
         if any(word in step.name for word in ("pool", "upsample", "interpolate", "pixel", "conv")):
             return _shared_out(grid, before, made)
@@ -325,7 +324,7 @@ def _shared_out(grid: Grid, before: Tensor, made: Tensor) -> Grid:
     """A map of another size that covers the same ground evenly."""
     start, jump = [], []
     for axis in (0, 1):
-        factor = before.shape[2 + axis] / made.shape[2 + axis]
+        factor = before.shape[axis - 2] / made.shape[axis - 2]
         start.append(grid.start[axis] + (factor - 1) / 2 * grid.jump[axis])
         jump.append(grid.jump[axis] * factor)
     return Grid((start[0], start[1]), (jump[0], jump[1]))

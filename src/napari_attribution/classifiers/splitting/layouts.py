@@ -65,6 +65,8 @@ class Layout:
         What stands there besides (a class token).
     others : tuple of int
         Sizes of the value's other axes.
+    planes : tuple of int
+        Sizes of the axes between channels and rows, in a volume.
     """
 
     batch: int
@@ -74,11 +76,13 @@ class Layout:
     order: Tensor | None
     rest: Tensor
     others: tuple[int, ...]
+    planes: tuple[int, ...] = ()
 
     @classmethod
-    def of_map(cls, h: int, w: int, grid: Grid) -> Layout:
-        """That of a (N, n, h, w) map."""
-        return cls(0, 1, (h, w), grid, None, torch.empty(0, dtype=torch.long), (h, w))
+    def of_map(cls, shape: tuple[int, ...], grid: Grid) -> Layout:
+        """That of a (N, n, h, w) map, or of a (N, n, d, h, w) volume, whose planes are taken for channels."""
+        size = (shape[-2], shape[-1])
+        return cls(0, 1, size, grid, None, torch.empty(0, dtype=torch.long), size, shape[2:-2])
 
     @property
     def tokens(self) -> bool:
@@ -88,6 +92,8 @@ class Layout:
     def to_map(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """The value as the (N, n, h', w') map of its locations, and the (N, n, r) rest."""
         maps = value.movedim((self.batch, self.channel), (0, 1))
+        if self.planes:
+            maps = maps.flatten(1, 1 + len(self.planes))
         flat = maps.flatten(2)
         if self.order is None:
             return maps, flat[:, :, :0]
@@ -104,6 +110,8 @@ class Layout:
         if self.order is not None:
             back = torch.argsort(torch.cat([self.order, self.rest])).to(maps.device)
             maps = torch.cat([maps.flatten(2), rest], dim=2).index_select(2, back).unflatten(2, self.others)
+        if self.planes:
+            maps = maps.unflatten(1, (-1, *self.planes))
         return maps.movedim((0, 1), (self.batch, self.channel)).contiguous()
 
 
@@ -134,6 +142,18 @@ def layout_of(places: Tensor, batch: int) -> Layout | None:
     axes = sorted(set(range(places.ndim)) - {batch})
     plain = not len(rest) and others == size and bool((order == torch.arange(len(order))).all())
     return Layout(batch, axes[channel], size, grid, None if plain else order, rest, others)
+
+
+def plain_grid(item: Tensor) -> Grid | None:
+    """The grid of a map, from the place of each of its elements: rows and columns last, the same for all else."""
+    each = item.reshape(-1, *item.shape[-2:])
+    if not bool((each == each[:1]).all()):
+        return None
+    found = _regular(each[0].contiguous().numpy().tobytes())
+    if found is None or found[1] != tuple(item.shape[-2:]):
+        return None
+    grid, _, order, _ = found
+    return grid if bool((order == torch.arange(len(order))).all()) else None
 
 
 def _channel_axis(item: Tensor) -> int | None:

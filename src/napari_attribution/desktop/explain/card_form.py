@@ -162,6 +162,8 @@ class CardForm(QWidget):
             self.save.setToolTip("Write a bioimage.io description next to the file, so that nobody is asked again")
         self.save.setChecked(not replaces)
         self.fill(known)
+        for line in (self.stains, self.classes):
+            line.setCursorPosition(0)
         self._show_what_belongs()
 
     def suggest(self, stains: Sequence[str]) -> None:

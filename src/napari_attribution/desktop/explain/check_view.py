@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain import figures, parts
 from napari_attribution.desktop.explain.card_form import MODES
@@ -16,7 +16,7 @@ from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Section as Standing
 
 if TYPE_CHECKING:
-    from napari_attribution.classifiers.preflight import Preflight
+    from napari_attribution.classifiers.preflight import Finding, Preflight
 
 _LINES = (
     ("input", "What the classifier gets: inputs x stains x rows x columns"),
@@ -48,22 +48,21 @@ class CheckView(QWidget):
         details.setContentsMargins(0, 0, 0, 0)
         details.setSpacing(6)
         details.addWidget(self.ranges)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(2)
-        form.setHorizontalSpacing(10)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        for name, tip in _LINES:
+        lines = QGridLayout()
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setVerticalSpacing(2)
+        lines.setHorizontalSpacing(10)
+        lines.setColumnStretch(1, 1)
+        for number, (name, tip) in enumerate(_LINES):
             self.lines[name] = parts.text(f"check_{name}", tip)
             heading = QLabel(name)
             heading.setToolTip(tip)
             heading.setProperty("quiet", True)
-            form.addRow(heading, self.lines[name])
-        details.addLayout(form)
-        self.details = Section(
-            "check_details", "Details", inside, "The figures behind the findings: ranges, input, device"
-        )
+            lines.addWidget(heading, number, 0, Qt.AlignmentFlag.AlignTop)
+            lines.addWidget(self.lines[name], number, 1)
+        details.addLayout(lines)
+        tip = "The figures behind the findings: ranges, input, device"
+        self.details = Section("check_details", "Details", inside, tip, indent=4)
 
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -74,20 +73,23 @@ class CheckView(QWidget):
         for part in (self.findings, self.again, self.accept, self.details):
             rows.addWidget(part)
 
-    def render_state(self, state: State, cell_layers: Sequence[str], colors: Mapping[str, str]) -> None:
+    def render_state(
+        self, state: State, standing: Standing, cell_layers: Sequence[str], colors: Mapping[str, str]
+    ) -> None:
         """Show what was found; only for a state with a classifier.
 
         Parameters
         ----------
         state : State
+        standing : status.Section
+            How the check stands; where it is wrong, the dock's headline says why.
         cell_layers : sequence of str
             Names of the layers that could mark the cells.
         colors : mapping of stain to "#rrggbb"
         """
         found = state.checked
-        marks = {True: "ok", None: "warn", False: "wrong"}
         findings = found.findings if found else ()
-        parts.say(self.findings, "\n".join(f"{MARKS[marks[one.ok]]} {one.title}: {one.sentence}" for one in findings))
+        parts.say(self.findings, "\n".join(_line(one, standing.level == "wrong") for one in findings))
         self.again.setVisible(state.check_cancelled)
         wrong = any(one.ok is False for one in findings)
         self.accept.setVisible(wrong and found.predicted is not None)
@@ -122,3 +124,9 @@ class CheckView(QWidget):
         }
         for name, line in self.lines.items():
             parts.say(line, told[name] or "not known")
+
+
+def _line(finding: Finding, said: bool) -> str:
+    mark = {True: MARKS["ok"], None: MARKS["warn"], False: MARKS["wrong"]}[finding.ok]
+    sentence = "see above." if said and finding.ok is False else finding.sentence
+    return f"{mark} {finding.title}: {sentence}"

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 LONG = 120.0
 """Seconds from which on a user should be warned before."""
 
+_DASH = "\u00a0– "
+"""Where there is little room, the line ends behind the dash."""
+
 
 def work(forwards: float, seconds: float, inputs: int = 1) -> str:
     """ "About 500 forwards, 30 s here": what a question will take; cheap ones are not worth counting."""
@@ -43,9 +46,9 @@ def span(low: float, high: float) -> str:
         return "not numbers"
     largest = max(abs(low), abs(high))
     if largest >= 1e5 or 0 < largest < 1e-2:
-        return f"{low:.2g} – {high:.2g}".replace("-", "−")
+        return _DASH.join(f"{value:.2g}" for value in (low, high)).replace("-", "−")
     digits = 0 if largest >= 100 else 1 if largest >= 3 else 2
-    return " – ".join(f"{round(value, digits) + 0.0:.{digits}f}" for value in (low, high)).replace("-", "−")
+    return _DASH.join(f"{round(value, digits) + 0.0:.{digits}f}" for value in (low, high)).replace("-", "−")
 
 
 def pixels(found: StainRange) -> str:

@@ -27,7 +27,7 @@ KINDS = ("load", "save card", "check", "explain")
 """Jobs that work on the classifier."""
 
 
-class CardWanted(CardError):
+class CardWanted(CardError):  # noqa: N818 - it says what is wanted
     """A network whose card only the user can give.
 
     Parameters

@@ -55,9 +55,11 @@ class MethodView(QWidget):
         cost = offering.cost(state) if now.possible else None
         inputs = state.checked.input_shape[0] if cost else 1
         long = cost is not None and cost[1] > figures.LONG
-        parts.say(self.cost, figures.work(*cost, inputs) if cost else "", "warn" if long else "quiet")
+        parts.say(
+            self.cost, ("! " if long else "") + figures.work(*cost, inputs) if cost else "", "warn" if long else "quiet"
+        )
         refused = [f"{one.method.title} is not on offer: {one.why}" for one in offers if not one.possible]
-        parts.say(self.refused, "\n".join(refused), "warn")
+        parts.say(self.refused, "\n".join(refused))
 
 
 class ParametersView(Section):
@@ -67,14 +69,13 @@ class ParametersView(Section):
     """The parameters, whenever the user changes one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._body = QWidget()
-        self._rows = QVBoxLayout(self._body)
-        self._rows.setContentsMargins(0, 0, 0, 0)
+        body = QWidget()
+        tip = "The method's own settings; the defaults suit most wells"
+        super().__init__("parameters", "Parameters", body, tip, parent=parent)
         self.reset = parts.button("reset_parameters", "Defaults", "Set the parameters back to their defaults")
+        self._rows = QVBoxLayout(body)
+        self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignRight)
-        super().__init__(
-            "parameters", "Parameters", self._body, "The method's own settings; the defaults suit most wells", parent
-        )
         self.form: Form | None = None
         self._drawn: tuple[object, ...] = ()
         self.reset.clicked.connect(lambda: self.form.reset())
@@ -117,6 +118,6 @@ def _layers(state: State) -> Choices:
 
 
 def _title(layer: Layer) -> str:
-    """ "layers.2: 128 × 8 × 8, every 32 pixels"."""
+    """ "layers.2: 128 × 8 × 8, every 32 px"."""
     shape = " × ".join(map(str, layer.shape))
-    return f"{layer.name}: {shape}, {'tokens' if layer.tokens else 'a location'} every {layer.stride:g} px"
+    return f"{layer.name}: {shape}{' tokens' if layer.tokens else ''}, every {layer.stride:g} px"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HEADS = (
     ("stain", "The well's stains, in the order of the classifier's input channels"),
     ("in the well", "Where nearly all pixels lie (1st to 99th percentile), in detector units"),
-    ("expected", "Where nearly all pixels of the training wells lay (mean ± 3 std, or the divisor), in detector units"),
+    ("expected", "Where most pixels of the training wells lay (mean ± 3 std, or up to the divisor), in detector units"),
     ("normalised", "Where nearly all values of the classifier's input lie (1st to 99th percentile)"),
 )
 
@@ -32,7 +32,7 @@ class RangeTable(QWidget):
         self._shown: tuple[object, ...] = ()
         self._layout = QGridLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setHorizontalSpacing(10)
+        self._layout.setHorizontalSpacing(6)
         self._layout.setVerticalSpacing(2)
 
     def show_ranges(self, ranges: Sequence[StainRange], colors: Mapping[str, str]) -> None:
@@ -83,6 +83,7 @@ class RangeTable(QWidget):
             cell.setTextFormat(Qt.TextFormat.RichText if column == 0 else Qt.TextFormat.PlainText)
             cell.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             cell.setAlignment(_side(column))
+            cell.setWordWrap(True)
             cell.setToolTip(tips[column] if found.ok else found.sentence)
             if not found.ok:
                 paint(cell, "wrong")

@@ -49,9 +49,13 @@ class Section(QWidget):
     body : QWidget
     tip : str
         Tooltip of the heading.
+    indent : int
+        Pixels by which the body stands farther in.
     """
 
-    def __init__(self, name: str, title: str, body: QWidget, tip: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, name: str, title: str, body: QWidget, tip: str, indent: int = 14, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName(name)
         self._title = title
@@ -83,7 +87,7 @@ class Section(QWidget):
         top.addWidget(self.mark)
         self._inside = QWidget()
         inside = QVBoxLayout(self._inside)
-        inside.setContentsMargins(14, 0, 0, 4)
+        inside.setContentsMargins(indent, 0, 0, 4)
         inside.setSpacing(4)
         inside.addWidget(self.sentence)
         inside.addWidget(body)

@@ -51,7 +51,7 @@ class Status:
 
 
 def status(state: State) -> Status:
-    """Look at each part in the order in which a user fills them in; the headline is what is wrong, else what is missing."""
+    """Look at each part in the order in which a user fills them in; the headline is what is under way, else wrong, else missing."""
     parts = {
         "well": _well(state),
         "classifier": _classifier(state),
@@ -62,7 +62,9 @@ def status(state: State) -> Status:
     headline, level = "", "ok"
     blocking = [part for part in parts.values() if part.level in ("wrong", "todo", "busy")]
     if blocking:
-        worst = next((part for part in blocking if part.level == "wrong"), blocking[0])
+        # What is under way comes first: it passes, and the button beside it stops it.
+        under_way = [part for part in blocking if part.level == "busy" and part.sentence]
+        worst = (under_way + [part for part in blocking if part.level == "wrong"] + blocking)[0]
         headline, level = worst.sentence, worst.level
     ready = level == "ok" and not state.explaining
     if state.explaining:

@@ -172,7 +172,7 @@ class ExplainWell(QWidget):
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.addWidget(scroll)
-        self.setMinimumWidth(320)
+        self.setMinimumWidth(350)
 
     def _choices(self) -> QFormLayout:
         form = QFormLayout()
@@ -307,7 +307,7 @@ class ExplainWell(QWidget):
             standing = Standing(now.check.level, now.check.summary) if state.checked else now.check
             self.check_section.show_standing(standing)
             cells = [layer.name for layer in self.controller.cell_layers()]
-            self.check.render_state(state, cells, self.controller.stain_colors())
+            self.check.render_state(state, standing, cells, self.controller.stain_colors())
         else:
             self.stains_section.show_standing(Standing("ok"))
             self.check_section.show_standing(Standing("ok"))
