@@ -28,14 +28,14 @@ def sole_scores(output: Any, k: int) -> Tensor:
     )
 
 
-def same(a: Tensor, b: Tensor) -> bool:
-    """Equal to rounding in float32."""
+def same(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
+    """Equal to rounding in float32: to a share of the largest number, `tolerance`, and ten times that of each one."""
     if a.shape != b.shape:
         return False
     scale = float(a.abs().max()) if a.numel() else 1.0
     if not bool(torch.isfinite(a).all() and torch.isfinite(b).all()):
         return False
-    return bool(torch.allclose(a, b, rtol=1e-4, atol=1e-5 * max(scale, 1e-6)))
+    return bool(torch.allclose(a, b, rtol=10 * tolerance, atol=tolerance * max(scale, 1e-6)))
 
 
 def reason(error: BaseException) -> str:

@@ -67,7 +67,7 @@ class Classifier:
         x = probes(self._scorer)
         self.gradients, notes = examine(self._scorer, x)
         x = x[: 1 if self.one_by_one else 2].to(self._scorer.dtype)
-        self._splitter = Splitter(network, self._scorer.scores, self._scorer.read, x, self.gradients)
+        self._splitter = Splitter(network, self._scorer, x, self.gradients)
         self.notes = tuple(note for note in (*notes, self._splitter.note) if note)
 
     @property
@@ -198,8 +198,9 @@ class Classifier:
         scores = []
         with torch.jit.optimized_execution(False):
             for number, part in enumerate(parts):
-                output = halves.head(part, activation.carried[0 if shared else number])
-                scores.append(self._scorer.read(output, part))
+                doubled = torch.cat([part, part]) if self._scorer.doubles(part) else part
+                output = halves.head(doubled, activation.carried[0 if shared else number])
+                scores.append(self._scorer.read(output, doubled)[: len(part)])
         return torch.cat(scores)
 
     def layer(self, name: str | None = None) -> Layer:

@@ -29,6 +29,8 @@ class Scorer:
     answers : "logits", "probabilities" (that sum to 1) or "sigmoids" (one a class)
     one_by_one : bool
         Whether it must be fed one input at a time.
+    in_pairs : bool
+        Whether a single input is doubled where its gradient is asked for, because torch gives a wrong one for it alone.
     dtype : torch.dtype
         Of the inputs that it takes.
     forward_seconds : float
@@ -40,6 +42,7 @@ class Scorer:
         self.card = card
         self.answers: Answers = "logits"
         self.one_by_one = False
+        self.in_pairs = False
         self.dtype = network.dtype
         self.forward_seconds = 0.0
 
@@ -54,7 +57,13 @@ class Scorer:
         x = x.to(self.network.device)
         if self.one_by_one and len(x) > 1:
             return torch.cat([self.scores(single) for single in x.split(1)])
+        if self.doubles(x):
+            return self.scores(torch.cat([x, x]))[:1]
         return self.read(self.raw(x), x)
+
+    def doubles(self, x: Tensor) -> bool:
+        """Whether this input, or activation, must not be alone."""
+        return self.in_pairs and len(x) == 1 and torch.is_grad_enabled() and x.requires_grad
 
     def raw(self, x: Tensor) -> Any:
         """What the network itself returns for x."""

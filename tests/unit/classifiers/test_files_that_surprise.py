@@ -265,3 +265,45 @@ def test_a_newer_file_than_torch_knows(tmp_path):
             other.writestr(part, b"999\n" if part.endswith("/version") else archive.read(part))
     with pytest.raises(ClassifierError, match=r"torch cannot open newer\.pt.*999"):
         loaded(made)
+
+
+class NormThenTokens(nn.Module):
+    """torch 2.13 on the CPU gives a wrong gradient for a single input of this one, and says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 16, 3, 2, 1), nn.BatchNorm2d(16)
+        nn.init.normal_(self.norm.running_mean)
+        nn.init.uniform_(self.norm.running_var, 0.5, 1.5)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.conv(x)).flatten(2).transpose(1, 2)).pow(2).mean(dim=1)
+
+
+@pytest.mark.parametrize("how", ["scripted", "traced"])
+def test_the_gradient_of_a_single_input_is_the_true_one(how, tmp_path):
+    torch.manual_seed(0)
+    network = NormThenTokens().eval()
+    classifier = load_classifier(networks.save(network, tmp_path / "net.pt", how), "cpu", networks.card())
+    x = torch.randn(1, 3, 32, 32)
+
+    def gradient(f, inputs: Tensor) -> Tensor:
+        inputs = inputs.clone().requires_grad_(True)
+        return torch.autograd.grad(f(inputs).sum(), inputs)[0]
+
+    want = gradient(lambda inputs: network.double()(inputs), x.double()).float()
+    network.float()
+    torch.testing.assert_close(gradient(classifier.scores, x), want, rtol=1e-3, atol=1e-5)
+    for layer in classifier.layers:
+        maps = classifier.features(x, layer.name)
+        values = maps.values.detach().requires_grad_(True)
+        scores = classifier.head(type(maps)(values, maps.carried), layer.name)
+        (found,) = torch.autograd.grad(scores.sum(), values)
+        # One step along the gradient changes the scores as it says.
+        step = 1e-3 * found / found.norm()
+        with torch.no_grad():
+            ends = [
+                classifier.head(type(maps)(values + sign * step, maps.carried), layer.name).sum() for sign in (1, -1)
+            ]
+        assert float(ends[0] - ends[1]) / 2e-3 == pytest.approx(float(found.norm()), rel=0.05)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.memory import is_out_of_memory
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.cuts import Cut, Halves, Technique, find_cuts, scores_of
-from napari_attribution.classifiers.splitting.guard import difference
+from napari_attribution.classifiers.splitting.guard import Whole, difference
 from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.classifiers.splitting.steps import Program
 from napari_attribution.errors import AttributionError, Cancelled, LayerError
@@ -72,7 +71,8 @@ class Splitter:
     Parameters
     ----------
     network : Network
-    scores, read : see `guard.difference`
+    scorer : Whole
+        The whole network and how its answers are read.
     x : (1 or 2, C, h, w) Tensor
         Of the network's dtype; two inputs where it takes more than one at a time.
     gradients : bool
@@ -93,12 +93,11 @@ class Splitter:
     def __init__(
         self,
         network: Network,
-        scores: Callable[[Tensor], Tensor],
-        read: Callable[[Any, Tensor], Tensor],
+        scorer: Whole,
         x: Tensor,
         gradients: bool,
     ) -> None:
-        self._check: Callable[[Halves], str] = partial(difference, scores=scores, read=read, x=x, gradients=gradients)
+        self._check: Callable[[Halves], str] = partial(difference, whole=scorer, x=x, gradients=gradients)
         self._techniques: list[Technique] = []
         self._cuts: dict[str, Cut] = {}
         self._halves: dict[str, tuple[Halves, str]] = {}
