@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -43,12 +44,11 @@ class GraphInterpreter:
         # Its steps are those that are executed, not those of the graph: it cannot help out other techniques.
         self.source = self
         self._x = x
-        self._kept = graph.kept_on(x.device)
-        self._torch_graph = graph.on(x.device)  # owns what the nodes below refer to
-        inputs = [value.unique() for value in self._torch_graph.inputs()]
-        self._entrance, self._entrances = inputs[0], inputs[1:]
-        self._owners = dict(zip(self._entrances, graph.owners, strict=True))
-        self._block = _Block(self._torch_graph, self._owners)
+        self._graph = graph
+
+    @cached_property
+    def _code(self) -> _Code:
+        return _Code(self._graph, self._x.device)
 
     def program(self) -> Program:
         recorded = self._record(1)
@@ -91,12 +91,23 @@ class GraphInterpreter:
 
     def _execute(self, run: _Run, x: Tensor | None) -> Any:
         run.number = 0
-        run.set(self._entrance, _X, x)
-        for unique, value in zip(self._entrances, self._kept, strict=True):
+        code = self._code
+        run.set(code.entrance, _X, x)
+        for unique, value in zip(code.entrances, code.kept, strict=True):
             run.set(unique, ("kept", unique), value)
-        self._block.execute(run)
-        run.results = tuple(run.keys[unique] for unique in self._block.results)
+        code.block.execute(run)
+        run.results = tuple(run.keys[unique] for unique in code.block.results)
         return run.values[run.results[0]]
+
+
+class _Code:
+    """A graph on a device, read once."""
+
+    def __init__(self, graph: TorchScriptGraph, device: torch.device) -> None:
+        self.kept = graph.kept_on(device)
+        self._graph = graph.on(device)  # owns what the nodes refer to
+        self.entrance, *self.entrances = [value.unique() for value in self._graph.inputs()]
+        self.block = _Block(self._graph, dict(zip(self.entrances, graph.owners, strict=True)))
 
 
 class _StopHere(Exception):  # noqa: N818 - it is no error

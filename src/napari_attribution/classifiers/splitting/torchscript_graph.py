@@ -8,6 +8,7 @@ the one that is asked for. Into every loop a step is put that heeds a time limit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -59,7 +60,7 @@ class TorchScriptGraph:
         _drop_moves(self.graph)
         self.loops = put_into_loops(self.graph)
 
-    @property
+    @cached_property
     def devices(self) -> set[torch.device]:
         """The devices that are baked in."""
         return {torch.device(node.output().toIValue()) for node in all_nodes(self.graph) if _is_device(node)}
@@ -67,6 +68,8 @@ class TorchScriptGraph:
     def on(self, device: torch.device) -> Any:
         """A copy of the graph in which every baked device is this one."""
         graph = self.graph.copy()
+        if not self.devices - {device}:
+            return graph
         for node in [node for node in all_nodes(graph) if _is_device(node)]:
             graph.setInsertPoint(node)
             node.output().replaceAllUsesWith(graph.insertConstant(device))
@@ -99,18 +102,19 @@ class TorchScriptGraph:
     def steps(self) -> tuple[Step, ...]:
         """The graph's top level."""
         keys = positions(self.graph)
-        owner = {value.unique(): path for value, path in zip(_inputs(self.graph)[1:], self.owners, strict=True)}
+        owner = {value.unique(): path for value, path in zip(_inputs(self.graph)[1:], self.owners, strict=True) if path}
         steps = []
         last = ""
-        for node in self.graph.nodes():
-            inner = [value for value in reads(node) if value.unique() in keys] if list(node.blocks()) else []
-            last = next((owner[v.unique()] for v in reads(node) if owner.get(v.unique())), last)
+        for number, node in enumerate(self.graph.nodes()):
+            read = [value.unique() for value in node.inputs()]
+            within = [value.unique() for block in node.blocks() for value in reads_of(block)]
+            last = next((owner[unique] for unique in (*read, *within) if unique in owner), last)
             steps.append(
                 Step(
                     kind=node.kind(),
-                    reads=tuple(keys[value.unique()] for value in node.inputs()),
-                    makes=tuple(keys[value.unique()] for value in node.outputs()),
-                    inner=tuple(keys[value.unique()] for value in inner),
+                    reads=tuple(keys[unique] for unique in read),
+                    makes=tuple((number, output) for output in range(node.outputsSize())),
+                    inner=tuple(keys[unique] for unique in within if unique in keys),
                     module=last,
                 )
             )
@@ -209,13 +213,13 @@ def all_nodes(block: Any) -> Iterator[Any]:
             yield from all_nodes(inner)
 
 
-def reads(node: Any) -> Iterator[Any]:
-    """Every value that a node reads, in its inner blocks too."""
-    yield from node.inputs()
-    for block in node.blocks():
-        for inner in block.nodes():
-            yield from reads(inner)
-        yield from block.outputs()
+def reads_of(block: Any) -> Iterator[Any]:
+    """Every value that is read in a block, and in the blocks inside it."""
+    for node in block.nodes():
+        yield from node.inputs()
+        for inner in node.blocks():
+            yield from reads_of(inner)
+    yield from block.outputs()
 
 
 def _inputs(graph: Any) -> list[Any]:

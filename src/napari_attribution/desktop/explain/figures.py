@@ -47,7 +47,7 @@ def span(low: float, high: float) -> str:
     largest = max(abs(low), abs(high))
     if largest >= 1e5 or 0 < largest < 1e-2:
         return _DASH.join(f"{value:.2g}" for value in (low, high)).replace("-", "−")
-    digits = 0 if largest >= 100 else 1 if largest >= 3 else 2
+    digits = 0 if largest >= 20 else 1 if largest >= 3 else 2
     return _DASH.join(f"{round(value, digits) + 0.0:.{digits}f}" for value in (low, high)).replace("-", "−")
 
 

@@ -254,7 +254,9 @@ def _collect(classifier: weakref.ref[Any]) -> tuple[bool, tuple[Device, ...]]:
 
     from napari_attribution.classifiers.devices import list_devices
 
-    gc.collect()
+    # A walk over all objects of napari takes half a second, in which the window does not answer: only where it is needed.
+    if classifier() is not None or torch.cuda.is_available():
+        gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return classifier() is None, list_devices()

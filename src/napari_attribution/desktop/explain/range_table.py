@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_attribution.desktop.explain import figures
-from napari_attribution.desktop.explain.section import MARKS, paint
+from napari_attribution.desktop.explain.section import MARKS, Elided, paint
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.preparation.ranges import StainRange
@@ -46,50 +45,52 @@ class RangeTable(QWidget):
             widget.hide()
             widget.deleteLater()
         self.setVisible(bool(ranges))
-        columns = [0, 1, 2, 3] if any(found.expected for found in ranges) else [0, 1, 3]
-        for place, column in enumerate(columns):
+        columns = [1, 2, 3] if any(found.expected for found in ranges) else [1, 3]
+        # The figures take the room that they need, the names what is left.
+        self._layout.setColumnStretch(1, 1)
+        for place, column in enumerate((0, *columns), start=1):
             title, tip = _HEADS[column]
             heading = QLabel(title)
             heading.setToolTip(tip)
             heading.setProperty("quiet", True)
-            heading.setAlignment(_side(column))
-            self._layout.addWidget(heading, 0, place)
-            self._layout.setColumnStretch(place, 1)
+            heading.setAlignment(_LEFT if column == 0 else _RIGHT)
+            self._layout.addWidget(heading, 0, 0 if column == 0 else place, 1, 2 if column == 0 else 1)
         for number, found in enumerate(ranges, start=1):
             self._add_row(number, found, columns, colors.get(found.well_stain, ""))
 
     def _add_row(self, number: int, found: StainRange, columns: Sequence[int], color: str) -> None:
-        name = found.well_stain if len(found.well_stain) <= 14 else found.well_stain[:13] + "…"
-        dot = f'<span style="color: {color}">●</span> ' if color else ""
-        mark = "" if found.ok else f"{MARKS['wrong']} "
-        cells = (
-            f"{dot}{mark}{escape(name)}",
-            figures.pixels(found),
-            figures.expected(found),
-            figures.normalised(found),
-        )
+        dot = QLabel(f'<span style="color: {color}">●</span>' if color else "")
+        name = Elided()
+        name.setMinimumWidth(48)
+        name.set_whole(found.well_stain if found.ok else f"{MARKS['wrong']} {found.well_stain}")
         five = "minimum {0:g}, 1 % {1:g}, median {2:g}, 99 % {3:g}, maximum {4:g}"
-        tips = (
-            found.well_stain
-            if found.stain == found.well_stain
-            else f"{found.well_stain}, which stands for {found.stain}",
-            f"{found.well_stain}: {five.format(*found.raw)}",
-            _HEADS[2][1],
-            f"{found.well_stain}: {five.format(*(round(value, 3) for value in found.normalised))}",
+        figure = (
+            ("", ""),
+            (figures.pixels(found), f"{found.well_stain}: {five.format(*found.raw)}"),
+            (figures.expected(found), _HEADS[2][1]),
+            (
+                figures.normalised(found),
+                f"{found.well_stain}: {five.format(*(round(value, 3) for value in found.normalised))}",
+            ),
         )
-        for place, column in enumerate(columns):
-            cell = QLabel(cells[column])
-            cell.setObjectName(f"range_{found.stain}_{_HEADS[column][0]}")
-            cell.setTextFormat(Qt.TextFormat.RichText if column == 0 else Qt.TextFormat.PlainText)
-            cell.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            cell.setAlignment(_side(column))
+        self._layout.addWidget(dot, number, 0)
+        self._layout.addWidget(name, number, 1)
+        stands_for = "" if found.stain == found.well_stain else f", which stands for {found.stain}"
+        tips = [(dot, found.well_stain + stands_for), (name, found.well_stain + stands_for)]
+        for place, column in enumerate(columns, start=2):
+            text, tip = figure[column]
+            cell = QLabel(text)
             cell.setWordWrap(True)
-            cell.setToolTip(tips[column] if found.ok else found.sentence)
+            cell.setAlignment(_RIGHT)
+            cell.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._layout.addWidget(cell, number, place)
+            tips.append((cell, tip))
+        for cell, tip in tips:
+            cell.setObjectName(f"range_{found.stain}")
+            cell.setToolTip(tip if found.ok else found.sentence)
             if not found.ok:
                 paint(cell, "wrong")
-            self._layout.addWidget(cell, number, place)
 
 
-def _side(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -25,6 +25,7 @@ class Elided(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def set_whole(self, text: str) -> None:
+        """Show a text; it becomes the tooltip as well, until another is set."""
         self._whole = text
         self.setToolTip(text)
         self._elide()

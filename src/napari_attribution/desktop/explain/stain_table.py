@@ -39,9 +39,10 @@ class StainTable(QWidget):
             combo.setCurrentIndex(0 if own is None else well_stains.index(own) + 1)
             combo.blockSignals(False)
             wrong = own is None or used.count(own) > 1
-            combo.setProperty("wrong", wrong)
-            combo.style().unpolish(combo)
-            combo.style().polish(combo)
+            if combo.property("wrong") != wrong:
+                combo.setProperty("wrong", wrong)
+                combo.style().unpolish(combo)
+                combo.style().polish(combo)
 
     def _draw(self, card: tuple[str, ...], well: tuple[str, ...]) -> None:
         while self._layout.count():

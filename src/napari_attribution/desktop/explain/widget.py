@@ -172,7 +172,7 @@ class ExplainWell(QWidget):
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.addWidget(scroll)
-        self.setMinimumWidth(350)
+        self.setMinimumWidth(380)
 
     def _choices(self) -> QFormLayout:
         form = QFormLayout()
