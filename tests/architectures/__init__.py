@@ -70,6 +70,8 @@ class Architecture:
         What they do to the TorchScript module before they save it.
     only : tuple of str
         Ways of saving that make sense.
+    loads : bool
+        False where torch writes a file that it cannot read.
     data_decides : bool
         Whether tracing and exporting lose a decision, so that the file is another network than the module.
     cuttable : bool
@@ -85,6 +87,7 @@ class Architecture:
     convert: Callable[[nn.Module, Tensor], nn.Module] | None = None
     finish: Callable[[torch.jit.ScriptModule], torch.jit.ScriptModule] | None = None
     only: tuple[str, ...] = ("scripted", "traced", "exported")
+    loads: bool = True
     data_decides: bool = False
     cuttable: bool = True
     default: Default | None = None
@@ -151,7 +154,7 @@ def _zoo() -> dict[str, Architecture]:
         "CoordConv": {"make": b.CoordinateConv, "default": Default((12, 16, 16))},
         "Non-local and CBAM": {"make": b.NonLocal, "default": Default((12, 8, 8))},
         "Stain-shared encoder": {"make": b.StainShared, "default": Default((16, 8, 8))},
-        "Stains as a volume": {"make": b.StainVolume, "default": Default((12, 16, 16))},
+        "Stains as a volume": {"make": b.StainVolume, "default": Default((12, 8, 8))},
         "Two streams": {"make": b.TwoStreams, "default": Default((16, 8, 8))},
         "Weight norm": {"make": b.WeightNormed, "default": Default((16, 8, 8))},
         "ViT": {"make": a.Vit, "default": tokens},
@@ -193,7 +196,9 @@ def _zoo() -> dict[str, Architecture]:
         "ResNet, autocast": {"make": c.ResNet, "convert": v.autocast, "tolerance": 0.05, "default": Default((32, 8, 8), 1.0)},
         "ResNet, frozen": {"make": c.ResNet, "finish": v.frozen, "only": ("scripted", "traced"), "default": resnet},
         "ViT, frozen": {"make": a.Vit, "finish": v.frozen, "only": ("scripted", "traced"), "default": tokens},
-        "ResNet, optimised": {"make": c.ResNet, "finish": v.optimised, "only": ("scripted", "traced"), "default": resnet},
+        "ResNet, optimised": {
+            "make": c.ResNet, "finish": v.optimised, "only": ("scripted", "traced"), "loads": False,
+        },
         "ResNet, int8": {"make": b.Quantised, "convert": v.quantised, "tolerance": 0.02},
         "VGG, int8 linear layers": {"make": c.Vgg, "convert": v.quantised_linears, "tolerance": 0.02},
     }  # fmt: skip

@@ -22,6 +22,7 @@ from napari_attribution.errors import LayerError
 WEIGHTS = torch.tensor([1.0, -2.0, 0.5])
 """Of the scores in the number whose gradient is compared: the sum alone could be the same by accident."""
 
+WHOLE = "(whole network)"
 COPIES = ("getitem", "unpack", "view", "reshape", "slice", "flatten", "expand", "contiguous", "clone", "dropout")
 """Operations whose value has the numbers of another one, which more may read."""
 
@@ -57,8 +58,8 @@ def check(
 ) -> Verdict:
     """Ask a classifier at every layer, or at these.
 
-    Three inputs, together and the first alone: scores; their gradient by the input; the head of three changed activations
-    of one input, together, one by one, and against the eager network with that activation.
+    Three inputs, together and the first alone: scores; their gradient by the input, of the whole network too; the head of
+    three changed activations of one input, together, one by one, and against the eager network with that activation.
     """
     tolerance = architecture.tolerance
     probabilities = any("probabilities" in note for note in classifier.notes)
@@ -71,6 +72,9 @@ def check(
     gradient = None
     if classifier.gradients:
         gradient = _gradient(eager.scores if of_network else classifier.scores, x)
+        alone = _gradient(classifier.scores, x[:1])
+        if not architecture.data_decides and not close(alone, gradient[:1], 10 * tolerance):
+            verdict.wrong[WHOLE] = "the gradient of one input is not its gradient among three"
     known = _Known(x, truth if of_network else file, gradient, eager.maps(x) if of_network else [])
     for name in layers if layers is not None else [layer.name for layer in classifier.layers]:
         try:

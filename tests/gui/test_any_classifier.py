@@ -115,20 +115,25 @@ def test_what_cannot_be_cut_is_greyed_out_and_said(dock, well, qtbot, tmp_path):
     assert combo.model().item(index).isEnabled()
 
 
-def test_a_stain_out_of_range_is_red_and_everything_is_to_be_seen(dock, well, qtbot, tmp_path):
+@pytest.mark.parametrize("own", ["ER", "Concanavalin A, the second dye of the ER"])
+def test_a_stain_out_of_range_is_red_and_everything_is_to_be_seen(window, dock, well, qtbot, tmp_path, own):
+    window.layers["ER"].name = own
     path = saved(Gap(), tmp_path / "gap.pt", mean=[0.0, 43210.0, 0.0], std=[1.0, 123.0, 1.0])
-    load(qtbot, dock, path)
+    dock.controller.open_classifier(path)
+    wait(qtbot, lambda: dock.controller.state.classifier is not None)
+    if own != "ER":
+        assert dock.controller.status.stains.level == "wrong"
+        choose(qtbot, dock, "stain_ER", own)
+    wait(qtbot, lambda: dock.controller.state.checked is not None)
     assert dock.check.details.isVisible()
     assert dock.check.ranges.isVisible()
     rows = {
-        name: [
-            cell for cell in dock.check.ranges.findChildren(QLabel) if cell.objectName().startswith(f"range_{name}_")
-        ]
+        name: [cell for cell in dock.check.ranges.findChildren(QLabel) if cell.objectName() == f"range_{name}"]
         for name in networks.STAINS
     }
-    assert [len(cells) for cells in rows.values()] == [4, 4, 4]
+    assert [len(cells) for cells in rows.values()] == [5, 5, 5]
     assert {cell.property("level") for cell in rows["ER"]} == {"wrong"}
-    assert all("ER" in cell.toolTip() and "standard deviations" in cell.toolTip() for cell in rows["ER"])
+    assert all(own in cell.toolTip() and "standard deviations" in cell.toolTip() for cell in rows["ER"])
     assert {cell.property("level") for name in ("DNA", "Mito") for cell in rows[name]} == {None}
     assert said(dock, "check_input").startswith("1 × 3 × 32 × 32")
     assert "CPU" in said(dock, "check_device")
