@@ -205,7 +205,7 @@ def normalisation(ranges: Sequence[StainRange]) -> list[Finding]:
 
 def as_text(found: Preflight) -> str:
     """The input, the device, the cut and the stains' ranges, for a terminal."""
-    free = "" if found.free_bytes is None else f", {found.free_bytes / 2**30:.1f} GiB free"
+    free = "" if found.free_bytes is None or "free" in found.device else f", {found.free_bytes / 2**30:.1f} GiB free"
     lines = [f"{'device':<12} {found.device}{free}", f"{'cut':<12} {found.cut or 'none: this network cannot be cut'}"]
     if found.input_shape is None:
         return "\n".join(lines)

@@ -78,4 +78,4 @@ def _remark(classifier: Classifier, settings: Parameters, forwards: float) -> st
     if classifier.gradients or not isinstance(settings, PcimParameters | DcmixParameters):
         return ""
     subsets = "subsets of the stains and " if isinstance(settings, DcmixParameters) else ""
-    return f"Without gradients: estimated from {subsets}{settings.masks} drawn masks, about {forwards:.0f} forwards."
+    return f"Without gradients: estimated from {subsets}{settings.masks} drawn masks, about {forwards:.0f} forwards an input."

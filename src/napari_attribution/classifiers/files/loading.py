@@ -15,6 +15,7 @@ from napari_attribution.classifiers.files.archive import check_archive
 from napari_attribution.classifiers.files.exported import open_exported
 from napari_attribution.classifiers.files.torchscript import open_torchscript
 from napari_attribution.classifiers.files.trial import TIME_LIMIT, try_out
+from napari_attribution.classifiers.heeding import heeding, within
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.errors import CardError, ClassifierError, DeviceError
 
@@ -68,7 +69,8 @@ def load_classifier(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         network = open_exported(path, chosen) if kind == "pt2" else open_torchscript(path, chosen)
-        return Classifier(network, card, path, sha256)
+        with heeding(within(None, cancelled)):
+            return Classifier(network, card, path, sha256)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(str(chosen))) from None
