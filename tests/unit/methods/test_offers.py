@@ -51,9 +51,9 @@ def test_everything_is_offered_where_everything_works(tmp_path):
 def test_without_gradients_the_estimate_and_its_cost_are_said():
     found = {offer.method.name: offer for offer in offers(classifier_of(Detached()))}
     assert all(offer.possible for offer in found.values())
-    assert found["pcim"].why == "Without gradients: estimated from 500 drawn masks, about 501 forwards."
+    assert found["pcim"].why == "Without gradients: estimated from 500 drawn masks, about 501 forwards an input."
     assert found["dcmix"].why == (
-        "Without gradients: estimated from subsets of the stains and 500 drawn masks, about 509 forwards."
+        "Without gradients: estimated from subsets of the stains and 500 drawn masks, about 509 forwards an input."
     )
     assert not found["occlusion"].why
 
