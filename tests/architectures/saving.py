@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -85,8 +86,10 @@ def _export(network: nn.Module, x: Tensor, path: Path) -> Saved:
 
 
 def _first_lines(error: BaseException) -> str:
+    """Without the places in memory and on the disk that torch adds."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {' '.join(lines[:3])}"[:300]
+    text = f"{type(error).__name__}: {' '.join(lines[:3])}"
+    return re.sub(r"\s*(at 0x[0-9a-f]+|:? ?File \".*)", "", text)[:300]
 
 
 @contextmanager

@@ -71,6 +71,8 @@ class GraphInterpreter:
             with suppress(_StopHere):
                 self._execute(run, x)
             run.values[_DECISIONS] = _Decisions(run.taken)
+            if not isinstance(run.values.get(cut.key), Tensor):
+                raise LayerError("The network went another way than when it was looked at.")
             return run.values[cut.key], tuple(run.values[key] for key in cut.carried)
 
         def second(activation: Tensor, carried: tuple[Any, ...]) -> Any:

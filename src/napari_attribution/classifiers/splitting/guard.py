@@ -47,7 +47,7 @@ def difference(halves: Halves, whole: Whole, x: Tensor, gradients: bool) -> str:
             return _difference_of_gradients(halves, whole, x)
     except Cancelled:
         raise
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributionError) as error:
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AttributionError) as error:
         if is_out_of_memory(error):
             raise
         return reason(error)
