@@ -57,10 +57,7 @@ def torchscript_network(module: torch.jit.ScriptModule, device: torch.device) ->
 
     def techniques(x: Tensor) -> Sequence[Technique]:
         capture = DispatchCapture(run, x)
-        if graph is None:
-            return [capture]
-        parting: list[Technique] = [GraphCut(graph, x), GraphInterpreter(graph, x)]
-        return [*(reversed(parting) if graph.returns_early else parting), capture]
+        return [GraphCut(graph, x), GraphInterpreter(graph, x), capture] if graph is not None else [capture]
 
     return Network(run, device, _dtype(module), "TorchScript", techniques)
 

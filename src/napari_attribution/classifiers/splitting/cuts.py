@@ -262,9 +262,7 @@ def _batch_axis(one: Tensor, two: Any) -> int | None:
 
 
 def _rules(carried: Sequence[Key], one: Mapping[Key, Any], two: Mapping[Key, Any] | None) -> tuple[Any, ...] | None:
-    """How each carried value grows with the inputs; None where one cannot be carried, or is not there to be."""
-    if any(key not in one for key in carried):
-        return None
+    """How each carried value grows with the inputs; None where one cannot be carried."""
     if two is None:
         return (None,) * len(carried)
     try:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.splitting.cuts import Cut, Parts
 from napari_attribution.classifiers.splitting.steps import Key, Program
-from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph, may_be_missing
+from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
 
 _META = torch.device("meta")
 _LARGE = 2**19
@@ -59,8 +59,8 @@ class GraphCut:
         graph = self._graph.on(x.device)
         keys, outputs = [], []
         for number, node in enumerate(graph.nodes()):
-            for output, value in enumerate(node.outputs() if node.kind() != "prim::Constant" else ()):
-                if not may_be_missing(value):
+            if node.kind() not in ("prim::Constant", "prim::Uninitialized"):
+                for output, value in enumerate(node.outputs()):
                     keys.append((number, output))
                     outputs.append(value)
         _set_outputs(graph, outputs)

@@ -65,11 +65,6 @@ class TorchScriptGraph:
         """The devices that are baked in."""
         return {torch.device(node.output().toIValue()) for node in all_nodes(self.graph) if _is_device(node)}
 
-    @property
-    def returns_early(self) -> bool:
-        """Whether much of the network may stand inside branches, where only the interpreter can cut."""
-        return any(may_be_missing(value) for node in self.graph.nodes() for value in node.outputs())
-
     def on(self, device: torch.device) -> Any:
         """A copy of the graph in which every baked device is this one."""
         graph = self.graph.copy()
@@ -225,15 +220,6 @@ def reads_of(block: Any) -> Iterator[Any]:
         for inner in node.blocks():
             yield from reads_of(inner)
     yield from block.outputs()
-
-
-def may_be_missing(value: Any) -> bool:
-    """Whether a value is left unset on some way through the branch that makes it, as early returns do."""
-    node = value.node()
-    if node.kind() != "prim::If":
-        return bool(node.kind() == "prim::Uninitialized")
-    at = [output.unique() for output in node.outputs()].index(value.unique())
-    return any(may_be_missing(list(block.outputs())[at]) for block in node.blocks())
 
 
 def _inputs(graph: Any) -> list[Any]:
