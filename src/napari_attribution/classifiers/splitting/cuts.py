@@ -225,7 +225,11 @@ def find_cuts(
             beside = tuple(other for _, other in made if other != key)
             carried = (program.x,) if program.reruns else beside
             grows = _rules(carried, one, two)
-            if grows is None or _shares_memory(value, beside, one):
+            if (
+                grows is None
+                or _shares_memory(value, beside, one)
+                or _change_each_other(carried, one, steps[number + 1 :])
+            ):
                 continue
             stem = f"{step.module}:{step.name}".lstrip(":")
             names[stem] = names.get(stem, 0) + 1
@@ -278,6 +282,19 @@ def _shares_memory(value: Tensor, carried: Sequence[Key], values: Mapping[Key, A
 
 
 _PRODUCTS = ("linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention")
+
+
+def _change_each_other(carried: Sequence[Key], values: Mapping[Key, Any], behind: Sequence[Step]) -> bool:
+    """Whether carried values are views of one memory, which a step behind the cut changes in place: as copies, one would
+    not feel what is done to the other."""
+    memories: dict[int, list[Key]] = {}
+    for key in carried:
+        value = values.get(key)
+        if isinstance(value, Tensor):
+            memories.setdefault(value.untyped_storage()._cdata, []).append(key)
+    views = {key for keys in memories.values() if len(keys) > 1 for key in keys}
+    in_place = (step for step in behind if step.kind.endswith("_") and not step.kind.endswith("__"))
+    return bool(views) and any(step.reads and step.reads[0] in views for step in in_place)
 
 
 def _is_product(step: Step) -> bool:
