@@ -23,6 +23,7 @@ from napari_attribution.classifiers.splitting.steps import (
     leading_to,
     tensors,
 )
+from napari_attribution.errors import LayerError
 
 # Operations that only rearrange, pool, thin out or rescale what the block before them has made; and bare products, which
 # stand before their norm, skip and activation.
@@ -153,6 +154,8 @@ class Halves:
             quantised = value.q_scale(), value.q_zero_point(), value.dtype
             value = value.dequantize()
         maps, rest = self._cut.layout.to_map(value)
+        if len(maps) != len(x) or maps.shape[1] != self._cut.shape[0]:
+            raise LayerError(f"At {self._cut.name} the network made {tuple(maps.shape)} of {len(x)} inputs.")
         return maps, Carried(rest, carried, len(x), quantised)
 
     def head(self, maps: Tensor, carried: Carried) -> Any:

@@ -97,7 +97,7 @@ class TorchScriptGraph:
 
     def kept_on(self, device: torch.device) -> list[Any]:
         """What the graph keeps, its tensors on this device; numbers that traces keep as tensors stay where sizes are."""
-        return [value.to(device) if isinstance(value, Tensor) and value.ndim else value for value in self.kept]
+        return [_moved(value, device) for value in self.kept]
 
     def steps(self) -> tuple[Step, ...]:
         """The graph's top level."""
@@ -220,6 +220,14 @@ def reads_of(block: Any) -> Iterator[Any]:
         for inner in node.blocks():
             yield from reads_of(inner)
     yield from block.outputs()
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device) if value.ndim else value
+    if isinstance(value, list | tuple):  # the weights of a recurrent layer
+        return type(value)(_moved(item, device) for item in value)
+    return value
 
 
 def _inputs(graph: Any) -> list[Any]:
