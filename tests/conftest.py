@@ -1,4 +1,5 @@
 import os
+import sys
 from collections import Counter
 
 import pytest
@@ -11,6 +12,13 @@ os.environ["NAPARI_ATTRIBUTION_TRIAL"] = "0"
 # Qt's offscreen platform has no OpenGL: the first image layer fails there, and later tests with it. Xvfb has it.
 if os.environ.get("QT_QPA_PLATFORM", "").startswith("offscreen"):
     del os.environ["QT_QPA_PLATFORM"]
+
+
+@pytest.fixture(autouse=True)
+def _same_weights_every_time():
+    """Networks are made with random weights: they must not depend on the tests before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -81,8 +81,9 @@ def _answers(scorer: Scorer, x: Tensor) -> Answers:
         return "logits"
     if answer.shape[1] > 1 and float((answer.sum(dim=1) - 1).abs().max()) < 1e-3:
         return "probabilities"
-    # A network whose answer does not depend on its input tells nothing of itself.
-    return "sigmoids" if float(answer.std(dim=0).max()) > 0 else "logits"
+    # A sigmoid of a strong input is close to 0 or 1; an answer that does not depend on the input tells nothing of itself.
+    saturates = float((answer - 0.5).abs().max()) > 0.49
+    return "sigmoids" if saturates and float(answer.std(dim=0).max()) > 0 else "logits"
 
 
 def _single_scores(scorer: Scorer, x: Tensor) -> Tensor:

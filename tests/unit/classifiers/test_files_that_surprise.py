@@ -307,3 +307,16 @@ def test_the_gradient_of_a_single_input_is_the_true_one(how, tmp_path):
                 classifier.head(type(maps)(values + sign * step, maps.carried), layer.name).sum() for sign in (1, -1)
             ]
         assert float(ends[0] - ends[1]) / 2e-3 == pytest.approx(float(found.norm()), rel=0.05)
+
+
+class Clipped(nn.Module):
+    """Logits that never leave [0, 1], as those of a quantised network may not."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (0.5 + 0.1 * x.mean(dim=(2, 3))).clamp(0.2, 0.8)
+
+
+def test_logits_between_0_and_1_are_not_taken_for_sigmoids(tmp_path):
+    network = Clipped()
+    classifier = load_classifier(networks.save(network, tmp_path / "net.pt"), "cpu", networks.card())
+    torch.testing.assert_close(classifier.scores(X), network(X))
