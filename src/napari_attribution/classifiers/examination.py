@@ -73,16 +73,16 @@ def _answers(scorer: Scorer, x: Tensor) -> Answers:
     answers = []
     with torch.no_grad():
         # Logits leave [0, 1] for a strong input at the latest; probabilities never do.
-        for factor in (0.0, 1.0, -1.0, 100.0, -100.0):
-            output = scorer.raw(factor * x[:1])
-            answers.append(sole_scores(output, len(scorer.card.classes)).float().flatten())
-    answer = torch.stack(answers)
+        strong = [factor * x[:1] for factor in (0.0, 1.0, -1.0, 100.0, -100.0)]
+        for one in (*strong, 1000 * x[:1].abs(), -1000 * x[:1].abs()):
+            answers.append(sole_scores(scorer.raw(one), len(scorer.card.classes)).float().flatten())
+    answer = torch.stack([one for one in answers if bool(torch.isfinite(one).all())] or answers)
     if not bool(((answer >= 0) & (answer <= 1)).all()):
         return "logits"
     if answer.shape[1] > 1 and float((answer.sum(dim=1) - 1).abs().max()) < 1e-3:
         return "probabilities"
     # A sigmoid of a strong input is close to 0 or 1; an answer that does not depend on the input tells nothing of itself.
-    saturates = float((answer - 0.5).abs().max()) > 0.49
+    saturates = float((answer - 0.5).abs().max()) > 0.45
     return "sigmoids" if saturates and float(answer.std(dim=0).max()) > 0 else "logits"
 
 
