@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -83,7 +83,7 @@ class ExportedCut:
 
         return Parts(first, second)
 
-    def _half(self, entrances: list[Any], nodes: list[fx.Node], exits: tuple[Key, ...] | None) -> fx.GraphModule:
+    def _half(self, entrances: list[Any], nodes: list[fx.Node], exits: tuple[Key, ...] | None) -> Callable[..., Any]:
         """A network of some of the nodes: what enters it, what leaves it (what the whole returns, if none is named)."""
         graph = fx.Graph()
         copies: dict[str, fx.Node] = {name: graph.placeholder(f"entrance_{i}") for i, name in enumerate(entrances)}
@@ -99,7 +99,8 @@ class ExportedCut:
         for node in reversed(list(graph.nodes)):
             if node.op == "get_attr" and not node.users:
                 graph.erase_node(node)
-        return fx.GraphModule(self._module, graph)
+        # Interpreted, not compiled: making Python code of every half takes longer than a small network's forward.
+        return fx.Interpreter(self._module, graph=graph).run
 
     def _steps(self, literals: dict[Key, Any]) -> Iterator[Step]:
         for node in self._nodes:
