@@ -99,7 +99,7 @@ def _of_pcim(settings: PcimParameters, C: int, gradients: bool) -> float:
 
 def _of_dcmix(settings: DcmixParameters, C: int, gradients: bool) -> float:
     from napari_attribution.classifiers.classifier import WITH_GRADIENT
-    from napari_attribution.methods.stain_subsets import MOST_EXACT
+    from napari_attribution.methods.channels.subsets import MOST_EXACT
 
     shapley = _of_shapley(C) if settings.shapley else 0
     if not from_masks(settings, gradients):
@@ -123,7 +123,7 @@ def _of_masks(count: int) -> int:
 
 
 def _of_shapley(C: int) -> int:
-    from napari_attribution.methods.channel_shapley import PERMUTATIONS
-    from napari_attribution.methods.stain_subsets import MOST_EXACT
+    from napari_attribution.methods.channels.shapley import PERMUTATIONS
+    from napari_attribution.methods.channels.subsets import MOST_EXACT
 
     return 1 << C if C <= MOST_EXACT else PERMUTATIONS * (C + 1)

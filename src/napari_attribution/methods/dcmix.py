@@ -13,7 +13,7 @@ exact Shapley values of the same removals stand beside it. The map tells where: 
 way, times the pixels mixed in, resolved by stain.
 
 Where the network gives no gradients (`estimate`), the weights follow from the scores of subsets of the stains, all of them
-for up to 8 stains: the change of alpha is then the stain's Banzhaf value (`napari_attribution.methods.channel_banzhaf`),
+for up to 8 stains: the change of alpha is then the stain's Banzhaf value (`napari_attribution.methods.channels.banzhaf`),
 scaled as above so that the most important stain just reaches a bound. Shapley values come from the same scores. The map
 is estimated from masks drawn at random (`napari_attribution.methods.drawn_masks`): the effect on the score of mixing in
 one place of one stain, which is what the gradient's map sums up, on at most 32 places along the longer side.
@@ -28,12 +28,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from napari_attribution.methods.channel_banzhaf import banzhaf_drawn, banzhaf_of
-from napari_attribution.methods.channel_shapley import channel_shapley, shapley_of
+from napari_attribution.methods.channels.banzhaf import banzhaf_drawn, banzhaf_of
+from napari_attribution.methods.channels.shapley import channel_shapley, shapley_of
+from napari_attribution.methods.channels.subsets import MOST_EXACT, every_subset, score_subsets
 from napari_attribution.methods.drawn_masks import drawn_effects
 from napari_attribution.methods.parameters import DcmixParameters, from_masks
 from napari_attribution.methods.problem import Problem, Result
-from napari_attribution.methods.stain_subsets import MOST_EXACT, every_subset, score_subsets
 
 MOST_PLACES = 32
 """Places along the longer side of a map that is estimated from masks."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_attribution.methods.channel_shapley import channel_shapley
+from napari_attribution.methods.channels.shapley import channel_shapley
 from napari_attribution.methods.parameters import OcclusionParameters
 from napari_attribution.methods.problem import Problem, Result
 

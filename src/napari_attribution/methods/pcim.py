@@ -40,7 +40,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from napari_attribution.errors import RequestError
-from napari_attribution.methods.channel_shapley import channel_shapley
+from napari_attribution.methods.channels.shapley import channel_shapley
 from napari_attribution.methods.drawn_masks import drawn_effects
 from napari_attribution.methods.parameters import PcimParameters, from_masks
 from napari_attribution.methods.problem import Problem, Result

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.classifier import Activation
 from napari_attribution.classifiers.memory import in_batches
-from napari_attribution.methods.channel_shapley import channel_shapley
+from napari_attribution.methods.channels.shapley import channel_shapley
 from napari_attribution.methods.parameters import PixelAblationCamParameters
 from napari_attribution.methods.problem import Problem, Result
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from napari_attribution.methods.channels.subsets import score_subsets
 from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.stain_subsets import score_subsets
 
 
 def banzhaf_of(values: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ from math import factorial
 import torch
 from torch import Tensor
 
+from napari_attribution.methods.channels.subsets import MOST_EXACT, every_subset, score_subsets
 from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.stain_subsets import MOST_EXACT, every_subset, score_subsets
 
 PERMUTATIONS = 32
 """Orders of the stains that are drawn where there are too many for all subsets."""

@@ -1,0 +1,1 @@
+"""What each stain counts for: games between stains, and what their values are made of."""
