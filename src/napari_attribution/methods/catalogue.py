@@ -11,6 +11,14 @@ from napari_attribution.methods.parameters import (
     PcimParameters,
     PixelAblationCamParameters,
 )
+from napari_attribution.methods.references.parameters import (
+    CaptumOcclusionParameters,
+    CentredBlobParameters,
+    InputXGradientParameters,
+    IntegratedGradientsParameters,
+    RandomMapParameters,
+    WeightedCamParameters,
+)
 
 
 @dataclass(frozen=True)
@@ -28,9 +36,14 @@ class Method:
     parameters : type of Parameters
         The pydantic model of its parameters.
     module : str
-        The module of this package whose `compute` does the work.
+        The module of this package whose `compute` does the work, and whose `forwards` says what it costs
+        (`napari_attribution.methods.cost`).
     looks_inside : bool
         Whether it needs a network that can be cut.
+    needs_gradients : bool
+        Whether it needs a network that gives gradients.
+    needs_captum : bool
+        Whether it needs the package captum, which comes with the extra "references".
     """
 
     name: str
@@ -39,6 +52,13 @@ class Method:
     parameters: type[Parameters]
     module: str
     looks_inside: bool = False
+    needs_gradients: bool = False
+    needs_captum: bool = False
+
+    @property
+    def reference(self) -> bool:
+        """Whether it is there to be compared with: a published method of others, or a control."""
+        return self.name in REFERENCES
 
 
 METHODS: dict[str, Method] = {
@@ -75,3 +95,69 @@ METHODS: dict[str, Method] = {
         ),
     )
 }
+"""The plugin's own: what the dock offers."""
+
+REFERENCES: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            "grad-cam",
+            "Grad-CAM",
+            "The channels of a feature map, weighted by the score's mean gradient.",
+            WeightedCamParameters,
+            "references.grad_cam",
+            looks_inside=True,
+            needs_gradients=True,
+        ),
+        Method(
+            "integrated-gradients",
+            "Integrated Gradients",
+            "The score's gradient along the way from the fill to the input, times that way.",
+            IntegratedGradientsParameters,
+            "references.integrated_gradients",
+            needs_gradients=True,
+        ),
+        Method(
+            "input-x-gradient",
+            "Input x Gradient",
+            "What the score would lose with every pixel, were the network a line.",
+            InputXGradientParameters,
+            "references.input_x_gradient",
+            needs_gradients=True,
+        ),
+        Method(
+            "captum-integrated-gradients",
+            "Integrated Gradients (captum)",
+            "Integrated Gradients as captum computes it.",
+            IntegratedGradientsParameters,
+            "references.captum_integrated_gradients",
+            needs_gradients=True,
+            needs_captum=True,
+        ),
+        Method(
+            "captum-occlusion",
+            "Occlusion (captum)",
+            "Occlusion as captum computes it.",
+            CaptumOcclusionParameters,
+            "references.captum_occlusion",
+            needs_captum=True,
+        ),
+        Method(
+            "random",
+            "Random map",
+            "Random numbers: what any map must beat.",
+            RandomMapParameters,
+            "references.random_map",
+        ),
+        Method(
+            "centred-blob",
+            "Centred blob",
+            "A blob in the middle: what any map must beat where the object stands there.",
+            CentredBlobParameters,
+            "references.centred_blob",
+        ),
+    )
+}
+"""What they are measured against: published methods of others, and controls."""
+
+ALL: dict[str, Method] = METHODS | REFERENCES

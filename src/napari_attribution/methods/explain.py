@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from napari_attribution.errors import ClassifierError, DeviceError, LayerError, RequestError, WellError
+from napari_attribution.errors import ClassifierError, DeviceError, RequestError, WellError
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import METHODS, Method
+from napari_attribution.methods.catalogue import ALL, Method
 from napari_attribution.methods.parameters import Parameters
 from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws
@@ -48,7 +48,8 @@ def explain(
     classifier : Classifier
     well : Well
     method : str
-        One of `METHODS`: "pixel-ablation-cam", "pcim", "dcmix", "occlusion".
+        One of `METHODS` ("pixel-ablation-cam", "pcim", "dcmix", "occlusion") or of `REFERENCES`, what they are measured
+        against ("grad-cam", "integrated-gradients", ...).
     target : str, optional
         The class to explain; the predicted one by default.
     score : str
@@ -64,7 +65,7 @@ def explain(
     progress : callable, optional
         Called with (steps done, steps in all) from the computing thread; raising `Cancelled` there stops the work.
     **parameters
-        The method's own parameters, see `METHODS[method].parameters`.
+        The method's own parameters, see `parameters` of the method in the catalogue.
 
     Returns
     -------
@@ -189,9 +190,9 @@ def find_method(name: str) -> Method:
     RequestError
         Where there is none; names those that there are.
     """
-    if name not in METHODS:
-        raise RequestError(f"There is no method {name!r}. Choose one of: {', '.join(METHODS)}.")
-    return METHODS[name]
+    if name not in ALL:
+        raise RequestError(f"There is no method {name!r}. Choose one of: {', '.join(ALL)}.")
+    return ALL[name]
 
 
 def check_parameters(method: Method, values: Mapping[str, Any]) -> Parameters:
@@ -218,7 +219,7 @@ def _check_offer(classifier: Classifier, method: Method, settings: Parameters) -
 
     found = offer(classifier, method, settings)
     if not found.possible:
-        raise (LayerError if method.looks_inside else RequestError)(found.why)
+        raise found.error(found.why)
 
 
 def _check_pixels(well: Well, prepared: Prepared, accept: bool) -> list[str]:

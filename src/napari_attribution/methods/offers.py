@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_attribution.errors import LayerError
+from napari_attribution.errors import AttributionError, LayerError, RequestError
 from napari_attribution.methods.catalogue import METHODS, Method
 from napari_attribution.methods.cost import forwards_needed
 from napari_attribution.methods.parameters import DcmixParameters, Parameters, PcimParameters, from_masks
+from napari_attribution.methods.references.captum_extra import missing
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
@@ -26,12 +27,15 @@ class Offer:
         Why not, or what is other than usual, in a sentence; empty where there is nothing to say.
     forwards : float
         What it costs for one input, as `forwards_needed` counts; 0 where it is not possible.
+    error : type of AttributionError
+        What is raised, with `why`, where it is asked for although it is not possible.
     """
 
     method: Method
     possible: bool
     why: str
     forwards: float
+    error: type[AttributionError] = RequestError
 
 
 def offers(classifier: Classifier) -> tuple[Offer, ...]:
@@ -42,24 +46,37 @@ def offers(classifier: Classifier) -> tuple[Offer, ...]:
 def offer(classifier: Classifier, method: Method, parameters: Parameters | None = None) -> Offer:
     """Whether the classifier allows a method with these parameters (by default, its own defaults)."""
     settings = method.parameters() if parameters is None else parameters
-    obstacle = _obstacle(classifier, method, settings)
-    if obstacle:
-        return Offer(method, False, obstacle, 0.0)
+    try:
+        _check(classifier, method, settings)
+    except AttributionError as error:
+        return Offer(method, False, str(error), 0.0, type(error))
     forwards = forwards_needed(classifier, method.name, settings)
     return Offer(method, True, _remark(classifier, settings, forwards), forwards)
 
 
-def _obstacle(classifier: Classifier, method: Method, settings: Parameters) -> str:
-    """Empty where nothing is in the way."""
+def _check(classifier: Classifier, method: Method, settings: Parameters) -> None:
+    """Raises what stands in the way."""
+    if method.needs_captum and missing():
+        raise RequestError(missing())
+    if method.needs_gradients and not classifier.gradients:
+        raise RequestError(
+            f"This network gives no gradients, which {method.title} is made of. Pixel Ablation-CAM, PCIM, DCMIX and occlusion "
+            "need none."
+        )
     if method.looks_inside:
-        try:
-            classifier.layer(getattr(settings, "layer", None))
-        except LayerError as error:
-            return str(error)
-    if not isinstance(settings, PcimParameters | DcmixParameters):
-        return ""
+        layer = classifier.layer(getattr(settings, "layer", None))
+        if method.needs_gradients and not classifier.head_gives_gradients(layer.name):
+            raise LayerError(
+                f"What stands behind {layer.name} gives no gradients, which {method.title} is made of. Choose another layer, "
+                "or Pixel Ablation-CAM, which needs none."
+            )
+    if isinstance(settings, PcimParameters | DcmixParameters):
+        _check_mixing(classifier, method, settings)
+
+
+def _check_mixing(classifier: Classifier, method: Method, settings: PcimParameters | DcmixParameters) -> None:
     if settings.estimate == "gradient" and not classifier.gradients:
-        return (
+        raise RequestError(
             f"This network gives no gradients, so {method.title} cannot train its mixing weights. With the estimate set to auto "
             "or masks, it draws masks at random instead."
         )
@@ -70,8 +87,7 @@ def _obstacle(classifier: Classifier, method: Method, settings: Parameters) -> s
     ):
         from napari_attribution.methods.pcim import LITERAL_NEEDS_GRADIENTS
 
-        return LITERAL_NEEDS_GRADIENTS
-    return ""
+        raise RequestError(LITERAL_NEEDS_GRADIENTS)
 
 
 def _remark(classifier: Classifier, settings: Parameters, forwards: float) -> str:
