@@ -12,11 +12,14 @@ from napari_attribution.methods.parameters import (
     PixelAblationCamParameters,
 )
 from napari_attribution.methods.references.parameters import (
+    AblationCamPlusPlusParameters,
     CaptumOcclusionParameters,
     CentredBlobParameters,
     InputXGradientParameters,
     IntegratedGradientsParameters,
     RandomMapParameters,
+    ReciproCamParameters,
+    RiseParameters,
     WeightedCamParameters,
 )
 
@@ -110,6 +113,39 @@ REFERENCES: dict[str, Method] = {
             needs_gradients=True,
         ),
         Method(
+            "grad-cam++",
+            "Grad-CAM++",
+            "The channels of a feature map, weighted by the score's gradient, place by place.",
+            WeightedCamParameters,
+            "references.grad_cam_plus_plus",
+            looks_inside=True,
+            needs_gradients=True,
+        ),
+        Method(
+            "ablation-cam",
+            "Ablation-CAM",
+            "The channels of a feature map, weighted by how much the score drops without each.",
+            WeightedCamParameters,
+            "references.ablation_cam",
+            looks_inside=True,
+        ),
+        Method(
+            "ablation-cam++",
+            "Ablation-CAM++",
+            "Ablation-CAM for less than half of its forwards, by groups of alike channels.",
+            AblationCamPlusPlusParameters,
+            "references.ablation_cam_plus_plus",
+            looks_inside=True,
+        ),
+        Method(
+            "recipro-cam",
+            "Recipro-CAM",
+            "What the score is with one place of a feature map alone.",
+            ReciproCamParameters,
+            "references.recipro_cam",
+            looks_inside=True,
+        ),
+        Method(
             "integrated-gradients",
             "Integrated Gradients",
             "The score's gradient along the way from the fill to the input, times that way.",
@@ -124,6 +160,13 @@ REFERENCES: dict[str, Method] = {
             InputXGradientParameters,
             "references.input_x_gradient",
             needs_gradients=True,
+        ),
+        Method(
+            "rise",
+            "RISE",
+            "The mean of random masks, each weighted by the score of what it keeps.",
+            RiseParameters,
+            "references.rise",
         ),
         Method(
             "captum-integrated-gradients",

@@ -102,6 +102,10 @@ class Prices:
         """A run of the rest of the network behind a layer."""
         return self.classifier.head_cost(layer)
 
+    def channels(self, layer: str | None) -> int:
+        """Channels of a layer."""
+        return self.classifier.layer(layer).shape[0]
+
     def locations(self, layer: str | None) -> float:
         """Locations of a layer for inputs of this size."""
         measured = self.classifier.card.size or _UNKNOWN_SIZE

@@ -61,7 +61,7 @@ def _check(classifier: Classifier, method: Method, settings: Parameters) -> None
     if method.needs_gradients and not classifier.gradients:
         raise RequestError(
             f"This network gives no gradients, which {method.title} is made of. Pixel Ablation-CAM, PCIM, DCMIX and occlusion "
-            "need none."
+            "need none, nor do Ablation-CAM, Recipro-CAM and RISE."
         )
     if method.looks_inside:
         layer = classifier.layer(getattr(settings, "layer", None))

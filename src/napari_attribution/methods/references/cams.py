@@ -99,6 +99,22 @@ class FeatureMap:
         return Result(values.cpu(), importance, MEANING, units, spread, self.layer.grid, extra)
 
 
+def drops(features: FeatureMap, silenced: Tensor, whole: Tensor | None = None) -> Tensor:
+    """(m,) drops of the score as sets of channels are set to zero.
+
+    Parameters
+    ----------
+    features : FeatureMap
+    silenced : (m, n) bool Tensor
+    whole : (1,) Tensor, optional
+        The score of the activation as it is, where it is known.
+    """
+    if whole is None:
+        silenced = torch.cat([torch.zeros_like(silenced[:1]), silenced])
+    scores = features.scores(lambda part: ~silenced[part, :, None, None], len(silenced)).cpu()
+    return whole - scores if whole is not None else scores[0] - scores[1:]
+
+
 def cost(prices: Prices, parameters: CamParameters, heads: float) -> float:
     """Of a run up to the layer, and so many behind it, and the stains' Shapley values where they are wanted."""
     shapley = prices.shapley(parameters.channels == "shapley")
