@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from napari_attribution.classifiers import Classifier as Classifier
     from napari_attribution.classifiers import ClassifierCard as ClassifierCard
     from napari_attribution.classifiers import load_classifier as load_classifier
+    from napari_attribution.faithfulness.explain import explain as explain
     from napari_attribution.methods import Attribution as Attribution
-    from napari_attribution.methods.explain import explain as explain
     from napari_attribution.wells import Well as Well
     from napari_attribution.wells import read_well as read_well
 
@@ -22,7 +22,7 @@ _HOME = {
     "Classifier": "classifiers",
     "ClassifierCard": "classifiers",
     "Well": "wells",
-    "explain": "methods",
+    "explain": "faithfulness.explain",
     "load_classifier": "classifiers",
     "read_well": "wells",
 }

@@ -42,6 +42,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     command.add_argument("--accept-flaws", action="store_true", help="explain although a stain is empty or saturated")
     command.add_argument(
+        "--no-faithfulness",
+        action="store_true",
+        help="do not find out how much of the score the map's top 20 %% carries (it takes four forwards an input)",
+    )
+    command.add_argument(
         "--out", default=".", metavar="DIR", help="where to write the map and the record (default: here)"
     )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
@@ -52,7 +57,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run(options: argparse.Namespace) -> int:
     from napari_attribution.classifiers import load_classifier
-    from napari_attribution.methods import explain
+    from napari_attribution.faithfulness.explain import explain
     from napari_attribution.methods.explain import check_parameters, find_method
     from napari_attribution.methods.export import check_folder, write_attribution
 
@@ -75,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
         stain_map=arguments.pairs(options.map, "--map"),
         cells=_cells(options.cells),
         accept_flaws=options.accept_flaws,
+        faithfulness=not options.no_faithfulness,
         progress=_progress(),
         **parameters,
     )
@@ -88,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
             "score": {"kind": attribution.score_name, "value": attribution.score},
             "method": attribution.method,
             "channel_importance": dict(attribution.channel_importance),
+            "faithfulness": dict(attribution.faithfulness),
+            "trust": list(attribution.trust),
             "map": str(written.map),
             "record": str(written.record),
             "seconds": round(attribution.seconds, 3),
@@ -105,12 +113,15 @@ def run(options: argparse.Namespace) -> int:
 def _progress() -> Callable[[int, int], None]:
     """Tells a person at a terminal how far it is, once it has taken two seconds."""
     started = shown = time.monotonic()
+    last = (-1, -1)
 
     def report(done: int, total: int) -> None:
-        nonlocal shown
+        nonlocal shown, last
         now = time.monotonic()
-        if sys.stderr.isatty() and now - started > 2 and (now - shown > 0.2 or done == total):
-            shown = now
+        if (done, total) == last or not sys.stderr.isatty():
+            return
+        if now - started > 2 and (now - shown > 0.2 or done == total):
+            shown, last = now, (done, total)
             print(
                 f"\r{100 * done / max(total, 1):3.0f} %", end="\n" if done == total else "", file=sys.stderr, flush=True
             )
@@ -148,6 +159,7 @@ def _table(attribution: Attribution) -> str:
         spread = attribution.channel_spread.get(stain)
         bar = "#" * round(40 * max(share, 0))
         lines.append(f"        {stain:<{width}} {share:+.3f}{f' ±{spread:.3f}' if spread is not None else ''} {bar}")
+    lines += [f"trust   {sentence}" for sentence in attribution.trust]
     lines += [f"note    {warning}" for warning in attribution.warnings]
     lines.append(f"work    {attribution.seconds:.2f} s on {attribution.device}, {attribution.forwards:.1f} forwards")
     return "\n".join(lines)

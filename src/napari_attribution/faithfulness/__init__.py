@@ -1,6 +1,6 @@
 """How far to trust an answer: whether the map shows what the classifier looks at.
 
-`measure` takes every measure of one map at once, for benchmarks; `explain` asks a question and says with the answer how
+`measure` takes every measure of one map at once, for benchmarks; `explain.explain` asks a question and says with the answer how
 much of the score the map's top places carry. Importing this package does not import torch.
 """
 

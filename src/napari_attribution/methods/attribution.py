@@ -49,6 +49,10 @@ class Attribution:
     seconds : float
     forwards : float
         Work done, in forward passes of the classifier; a forward with its input gradient counts as 2.2.
+    faithfulness : mapping of str to float
+        How far to trust the map, in numbers (`napari_attribution.faithfulness.quick`); empty where it was not asked for.
+    trust : tuple of str
+        The same in sentences.
     warnings : tuple of str
         What the reader of the map should know, in sentences.
     record : mapping
@@ -72,6 +76,8 @@ class Attribution:
     device: str
     seconds: float
     forwards: float
+    faithfulness: Mapping[str, float] = field(default_factory=dict)
+    trust: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,9 +1,12 @@
-"""explain: one question, one answer. What the dock, the command line and Python all call."""
+"""explain: one question, one answer. What the dock, the command line and Python all call, by way of
+`napari_attribution.faithfulness.explain`, which adds how far to trust the answer.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +26,45 @@ if TYPE_CHECKING:
 
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.preparation.prepare import Prepared
-    from napari_attribution.methods.problem import Progress, Result
+    from napari_attribution.methods.problem import Problem, Progress, Result
     from napari_attribution.methods.score import Score
 
 
-def explain(
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """An answer, and what it was made of.
+
+    Parameters
+    ----------
+    attribution : Attribution
+    problems : tuple of N Problem
+        One an input.
+    results : tuple of N Result
+    scores : (N, K) Tensor
+        The classifier's for each input, on the CPU.
+    """
+
+    attribution: Attribution
+    problems: tuple[Problem, ...]
+    results: tuple[Result, ...]
+    scores: Tensor
+
+    def at_input(self, index: int = 0) -> npt.NDArray[np.float64]:
+        """The signed map of one input at the input's resolution, (h, w) or (C, h, w)."""
+        from napari_attribution.classifiers.preparation.prepare import lay
+
+        x, result = self.problems[index].x, self.results[index]
+        size = (x.shape[2], x.shape[3])
+        laid: npt.NDArray[np.float64] = lay(result.map, result.grid, size, size).numpy()
+        return laid
+
+
+def explain(*question: Any, **settings: Any) -> Attribution:
+    """The answer alone; takes what `answer` takes."""
+    return answer(*question, **settings).attribution
+
+
+def answer(
     classifier: Classifier,
     well: Well,
     method: str = "pixel-ablation-cam",
@@ -40,7 +77,7 @@ def explain(
     accept_flaws: bool = False,
     progress: Progress | None = None,
     **parameters: Any,
-) -> Attribution:
+) -> Explained:
     """Why does the classifier give the well this score?
 
     Parameters
@@ -69,8 +106,9 @@ def explain(
 
     Returns
     -------
-    Attribution
-        The signed map at well resolution, the stains' importance, and the record.
+    Explained
+        The attribution (the signed map at well resolution, the stains' importance, and the record), with the problems
+        that were solved for it and what the method gave for each.
 
     Raises
     ------
@@ -103,27 +141,29 @@ def explain(
     still_wanted = Repeated(progress)
     try:
         with heeding(still_wanted.check):
-            results, asked, mean_scores = _compute(
+            problems, results, scores = _compute(
                 classifier, prepared, chosen, settings, score, target, against, still_wanted
             )
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(classifier.device)) from None
         raise
+    asked = problems[0].score
     record = make_record(classifier, well, prepared, chosen, settings, asked, [result.extra for result in results])
     record |= {"cells": None if cells is None else np.asarray(cells).tolist(), "accept_flaws": accept_flaws}
-    return _assemble(
+    attribution = _assemble(
         classifier,
         well,
         prepared,
         results,
         asked,
-        mean_scores,
+        scores.mean(dim=0),
         warnings,
         chosen,
         time.perf_counter() - started,
         record,
     )
+    return Explained(attribution, tuple(problems), tuple(results), scores)
 
 
 class Repeated:
@@ -155,8 +195,8 @@ def _compute(
     target: str | None,
     against: str | None,
     progress: Progress | None,
-) -> tuple[list[Result], Score, Tensor]:
-    """The method's result for every input, the score that was meant, and the mean scores of the inputs."""
+) -> tuple[list[Problem], list[Result], Tensor]:
+    """For every input its problem, the method's result, and the classifier's scores."""
     import torch
 
     from napari_attribution.methods.fills import make_fill
@@ -173,13 +213,15 @@ def _compute(
         )
     asked = choose_score(kind, target, against, classifier.classes, scores.mean(dim=0))
     compute = import_module(f"napari_attribution.methods.{method.module}").compute
+    problems: list[Problem] = []
     results: list[Result] = []
     for index in range(len(inputs)):
         report = _windowed(progress, index, len(inputs))
         x = inputs[index : index + 1]
         fill = make_fill(settings.fill, x, background[index], typical[index])
-        results.append(compute(Problem(classifier, x, fill, asked, report), settings))
-    return results, asked, scores.mean(dim=0)
+        problems.append(Problem(classifier, x, fill, asked, report))
+        results.append(compute(problems[-1], settings))
+    return problems, results, scores
 
 
 def find_method(name: str) -> Method:

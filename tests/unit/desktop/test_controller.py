@@ -1,5 +1,4 @@
 import dataclasses
-import importlib
 import time
 
 import numpy as np
@@ -243,8 +242,7 @@ def test_an_unexpected_error_is_a_sentence_with_details(ready, mail, monkeypatch
     def broken(*args, **kwargs):
         raise ZeroDivisionError("oh")
 
-    # The package's attribute of that name is the function, not the module.
-    monkeypatch.setattr(importlib.import_module("napari_attribution.methods.explain"), "explain", broken)
+    monkeypatch.setattr("napari_attribution.faithfulness.explain.explain", broken)
     ready.explain()
     mail.deliver_until(lambda: not ready.state.explaining)
     assert "unexpected" in ready.status.headline

@@ -1,7 +1,6 @@
 """Opening classifiers and letting go of them: what is asked, what can be cancelled, what stays and what goes."""
 
 import gc
-import importlib
 import threading
 import weakref
 
@@ -184,7 +183,7 @@ def test_an_explanation_that_failed_keeps_nothing_alive(ready, mail, monkeypatch
         except KeyError:
             raise ZeroDivisionError from None
 
-    monkeypatch.setattr(importlib.import_module("napari_attribution.methods.explain"), "explain", fails)
+    monkeypatch.setattr("napari_attribution.faithfulness.explain.explain", fails)
     ready.explain()
     mail.deliver_until(lambda: ready.state.run_error is not None)
     error = ready.state.run_error.error

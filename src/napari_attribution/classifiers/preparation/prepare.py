@@ -70,11 +70,8 @@ class Prepared:
         total = torch.zeros(planes.shape[1], H, W, dtype=torch.float64)
         count = torch.zeros(H, W, dtype=torch.float64)
         size = (self.inputs.shape[2], self.inputs.shape[3])
-        grid = grid or Grid.even(size, (planes.shape[2], planes.shape[3]))
-        for window, plane in zip(self.windows, planes.cpu().double(), strict=True):
-            rows_of = _between(window.height, size[0], grid.start[0], grid.jump[0], planes.shape[2])
-            columns_of = _between(window.width, size[1], grid.start[1], grid.jump[1], planes.shape[3])
-            laid = rows_of @ plane @ columns_of.T
+        for window, plane in zip(self.windows, planes, strict=True):
+            laid = lay(plane, grid, size, (window.height, window.width))
             rows, columns = window.inside(self.well_shape)
             there = window.in_well(self.well_shape)
             total[:, there[0], there[1]] += laid[:, rows, columns]
@@ -123,6 +120,30 @@ def prepare(
         inputs = made.images
     each = (len(windows), len(stains))
     return Prepared(inputs, made.background.expand(each), made.typical.expand(each), windows, well.shape, stains)
+
+
+def lay(map: Tensor, grid: Grid | None, size: tuple[int, int], shape: tuple[int, int]) -> Tensor:
+    """Lay a map over the pixels that became an input, or, where shape is size, over the input itself: bilinearly.
+
+    Parameters
+    ----------
+    map : (h', w') or (C, h', w') Tensor
+    grid : Grid or None
+        Where in the input the map's locations lie; by default they share it out evenly.
+    size : (h, w)
+        Of the input.
+    shape : (H, W)
+        Pixels that were resized to that size.
+
+    Returns
+    -------
+    (H, W) or (C, H, W) float64 Tensor on the CPU.
+    """
+    rows, columns = map.shape[-2:]
+    grid = grid or Grid.even(size, (rows, columns))
+    rows_of = _between(shape[0], size[0], grid.start[0], grid.jump[0], rows)
+    columns_of = _between(shape[1], size[1], grid.start[1], grid.jump[1], columns)
+    return rows_of @ map.cpu().double() @ columns_of.T
 
 
 def _between(length: int, pixels: int, start: float, jump: float, locations: int) -> Tensor:

@@ -7,21 +7,28 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_attribution.desktop.explain import parts, words
 from napari_attribution.methods.attribution import Attribution
 
+TRUST_TIP = (
+    "How far to trust the map: how much of the score its strongest fifth carries. 100 % is the score of the well as it is, 0 % "
+    "that of the fill alone. A map that shows what the classifier uses keeps much more than the same shape laid elsewhere, and "
+    "little is left once its top is removed."
+)
+
 
 class AnswerView(QWidget):
-    """Who decides, what the classifier says, what to be careful about, what it took."""
+    """Who decides, what the classifier says, how far to trust the map, what to be careful about, what it took."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("answer_view")
         self.headline = parts.text("answer_headline", "Which stain decides")
         self.said = parts.text("answer", "What the classifier says")
+        self.trust = parts.text("trust", TRUST_TIP)
         self.warnings = parts.text("warnings", "What the reader of the map should know")
         self.footnote = parts.text("footnote", "The score explained, and what it took", quiet=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(7)
-        for label in (self.headline, self.said, self.warnings, self.footnote):
+        for label in (self.headline, self.said, self.trust, self.warnings, self.footnote):
             layout.addWidget(label)
 
     def render_answer(self, answer: Attribution | None) -> None:
@@ -31,5 +38,6 @@ class AnswerView(QWidget):
             return
         parts.say(self.headline, words.headline(answer))
         parts.say(self.said, words.details(answer))
+        parts.say(self.trust, " ".join(answer.trust))
         parts.say(self.warnings, "\n".join(f"! {warning}" for warning in answer.warnings), "warn")
         parts.say(self.footnote, words.footnote(answer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.errors import AttributionError
+from napari_attribution.faithfulness.quick import forwards_needed as to_trust
 from napari_attribution.methods.catalogue import METHODS
 from napari_attribution.methods.offers import Offer, offer, offers
 
@@ -43,7 +44,9 @@ def cost(state: State) -> tuple[float, float] | None:
     method = METHODS[state.method]
     try:
         settings = method.parameters(**state.parameters.get(method.name, {}))
-        forwards = forwards_needed(classifier, method.name, settings, inputs=count, input_shape=(h, w))
+        forwards = forwards_needed(classifier, method.name, settings, inputs=count, input_shape=(h, w)) + to_trust(
+            count
+        )
     except AttributionError:
         return None
     larger = h * w / PROBE if classifier.card.size is None else 1.0

@@ -84,7 +84,7 @@ class Question:
     def answer(self, report: Report) -> Attribution:
         """Compute; runs in the worker."""
         import_torch()
-        from napari_attribution.methods.explain import explain
+        from napari_attribution.faithfulness.explain import explain
 
         report(0, 0)
         return explain(
@@ -97,6 +97,7 @@ class Question:
             stain_map=self.stain_map,
             cells=self.cells.centres() if self.cells else None,
             accept_flaws=self.accept_flaws,
+            faithfulness=True,
             progress=report,
             **self.parameters,
         )
