@@ -1,5 +1,8 @@
 """Which methods a classifier allows, and what each costs, said before anything runs."""
 
+import subprocess
+import sys
+
 import networks
 import numpy as np
 import pytest
@@ -46,6 +49,31 @@ def test_everything_is_offered_where_everything_works(tmp_path):
     found = offers(networks.opened(networks.make("gap"), tmp_path))
     assert [offer.method for offer in found] == list(METHODS.values())
     assert all(offer.possible and not offer.why and offer.forwards > 0 for offer in found)
+
+
+def test_what_is_on_offer_is_known_without_torch():
+    code = (
+        "import sys\n"
+        "import napari_attribution.methods.catalogue, napari_attribution.methods.cost, napari_attribution.methods.offers\n"
+        "assert 'torch' not in sys.modules and 'captum' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_method_says_its_own_cost(monkeypatch, tmp_path):
+    """What stands beside `compute` is asked, with the prices of this classifier."""
+    from napari_attribution.methods import pcim
+
+    classifier = networks.opened(networks.make("gap"), tmp_path)
+    seen = []
+
+    def forwards(prices, parameters):
+        seen.append((prices.size, prices.stains, prices.shapley(), prices.channels(None), prices.locations(None)))
+        return parameters.steps * 2.0
+
+    monkeypatch.setattr(pcim, "forwards", forwards, raising=False)
+    assert forwards_needed(classifier, "pcim", METHODS["pcim"].parameters(steps=6), inputs=3) == 3 * 13
+    assert seen == [((32, 32), 3, 8, 12, 64)]
 
 
 def test_without_gradients_the_estimate_and_its_cost_are_said():

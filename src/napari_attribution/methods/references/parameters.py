@@ -43,7 +43,7 @@ class WeightedCamParameters(CamParameters):
 class AblationCamPlusPlusParameters(WeightedCamParameters):
     """Parameters of Ablation-CAM++."""
 
-    groups: int = Field(default=8, ge=1, le=4096, description="Groups of alike channels to begin with")
+    groups: int = Field(default=16, ge=1, le=4096, description="Groups of alike channels to begin with")
     threshold: float = Field(
         default=0.02,
         ge=0,
@@ -87,7 +87,7 @@ class RiseParameters(Parameters):
     """Parameters of RISE."""
 
     masks: int = Field(default=4000, ge=1, le=100_000, description="Masks drawn at random: one forward each")
-    cells: int = Field(default=7, ge=1, le=256, description="Cells of a mask along the longer side of the input")
+    grid: int = Field(default=7, ge=1, le=256, description="Cells of a mask along the longer side of the input")
     keep: float = Field(default=0.5, gt=0, lt=1, description="How probable it is that a cell is kept")
     centred: bool = Field(
         default=True,
@@ -99,7 +99,7 @@ class RiseParameters(Parameters):
 class RandomMapParameters(Parameters):
     """Parameters of the random map."""
 
-    cells: int = Field(default=8, ge=1, le=4096, description="Random numbers along the longer side of the input")
+    grid: int = Field(default=8, ge=1, le=4096, description="Random numbers along the longer side of the input")
     seed: Seed = 0
 
 

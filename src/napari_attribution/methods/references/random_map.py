@@ -19,11 +19,11 @@ from napari_attribution.methods.references.parameters import RandomMapParameters
 def compute(problem: Problem, parameters: RandomMapParameters) -> Result:
     """A (rows, columns) map of standard normal numbers."""
     C, h, w = problem.x.shape[1:]
-    cells = min(parameters.cells, max(h, w))
-    size = [max(1, round(cells * length / max(h, w))) for length in (h, w)]
+    along = min(parameters.grid, max(h, w))
+    size = [max(1, round(along * length / max(h, w))) for length in (h, w)]
     # Tiles of one well, and wells, must not all get the same map.
-    pixels = zlib.crc32(problem.x.cpu().numpy().tobytes())
-    generator = torch.Generator().manual_seed(parameters.seed << 32 | pixels)
+    seed = zlib.crc32(problem.x.cpu().numpy().tobytes(), parameters.seed)
+    generator = torch.Generator().manual_seed(seed)
     values = torch.randn(*size, generator=generator)
     problem.progress(1, 1)
     return Result(values, torch.zeros(C), "nothing: the map is random", "random")

@@ -10,7 +10,7 @@ Where this deviates from the paper:
 - what is masked becomes the fill, B + m (X - B), not zero: the two are one where the card normalises to zero;
 - with `centred` (default) the scores are measured from their mean: M becomes what keeping a place gains, zero says
   nothing, and the noise that a large score brings is gone. On average over masks, it only takes a constant off the map;
-- cells are squares of the input's longer side / `cells`, so that those of a wide input are as high as they are wide;
+- cells are squares of the input's longer side / `grid`, so that those of a wide input are as high as they are wide;
 - the score is the one asked for: the logit by default, where the paper takes the probability.
 
 Needs nothing but scores, so any classifier will do. The masks are drawn anew from `seed` for every input.
@@ -71,7 +71,7 @@ class Masks:
     @classmethod
     def draw(cls, parameters: RiseParameters, size: tuple[int, int]) -> Masks:
         generator = torch.Generator().manual_seed(parameters.seed)
-        along = min(parameters.cells, max(size))
+        along = min(parameters.grid, max(size))
         grid = [max(1, round(along * length / max(size))) for length in size]
         cells = torch.rand(parameters.masks, *grid, generator=generator) < parameters.keep
         shifts = [
