@@ -11,12 +11,10 @@ from torch import Tensor
 from napari_attribution.classifiers.classifier import Activation
 from napari_attribution.classifiers.memory import in_batches
 from napari_attribution.classifiers.splitting.splitter import Layer
-from napari_attribution.methods.channels.shapley import channel_shapley
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.problem import Problem, Result
 from napari_attribution.methods.references.parameters import CamParameters
-
-MEANING = "Shapley value of the stain"
+from napari_attribution.methods.references.stains import stains_beside
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,9 @@ class FeatureMap:
 
     def result(self, values: Tensor, parameters: CamParameters, units: str, **found: object) -> Result:
         """The answer that this map makes, with the stains' Shapley values beside it where they are wanted."""
-        importance, spread = torch.zeros(self.problem.x.shape[1]), None
-        if parameters.channels == "shapley":
-            importance, spread = channel_shapley(self.problem)
+        stains = stains_beside(self.problem, parameters.channels == "shapley")
         extra = {"layer": self.layer.name, "locations": list(self.activation.values.shape[2:]), **found}
-        return Result(values.cpu(), importance, MEANING, units, spread, self.layer.grid, extra)
+        return Result(values.cpu(), stains.importance, stains.meaning, units, stains.spread, self.layer.grid, extra)
 
 
 def drops(features: FeatureMap, silenced: Tensor, whole: Tensor | None = None) -> Tensor:

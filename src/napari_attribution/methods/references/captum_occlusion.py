@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from math import ceil
 
-import torch
-
 from napari_attribution.classifiers.memory import BUDGET
-from napari_attribution.methods.channels.shapley import channel_shapley
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.problem import Problem, Result
 from napari_attribution.methods.references.captum_extra import counted, require
 from napari_attribution.methods.references.parameters import CaptumOcclusionParameters
 from napari_attribution.methods.references.paths import bytes_with_gradient
+from napari_attribution.methods.references.stains import stains_beside
 
 
 def compute(problem: Problem, parameters: CaptumOcclusionParameters) -> Result:
@@ -46,15 +44,13 @@ def compute(problem: Problem, parameters: CaptumOcclusionParameters) -> Result:
     )
     problem.progress(total, total)
     values = found[0].float().cpu()
-    importance, spread = torch.zeros(C), None
-    if parameters.channels == "shapley":
-        importance, spread = channel_shapley(problem)
+    stains = stains_beside(problem, parameters.channels == "shapley")
     return Result(
         values if parameters.per_stain else values[0],
-        importance,
-        "Shapley value of the stain",
+        stains.importance,
+        stains.meaning,
         problem.score.unit,
-        spread,
+        stains.spread,
         extra={"window": window, "stride": stride},
     )
 

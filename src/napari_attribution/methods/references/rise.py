@@ -27,6 +27,7 @@ from torch import Tensor
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.problem import Problem, Result
 from napari_attribution.methods.references.parameters import RiseParameters
+from napari_attribution.methods.references.stains import stains_beside
 
 _AT_ONCE = 64
 """Masks whose rows and columns are multiplied out together when they are summed."""
@@ -34,7 +35,7 @@ _AT_ONCE = 64
 
 def compute(problem: Problem, parameters: RiseParameters) -> Result:
     """The (h, w) map."""
-    C, h, w = problem.x.shape[1:]
+    h, w = problem.x.shape[2:]
     masks = Masks.draw(parameters, (h, w))
 
     def make(part: slice) -> Tensor:
@@ -48,7 +49,8 @@ def compute(problem: Problem, parameters: RiseParameters) -> Result:
         scores = scores - scores[0]
         scores = scores - scores.mean()
     values = masks.sum_by(scores) / (parameters.masks * parameters.keep)
-    return Result(values, torch.zeros(C), "not asked for by RISE", problem.score.unit)
+    stains = stains_beside(problem)
+    return Result(values, stains.importance, stains.meaning, problem.score.unit)
 
 
 @dataclass(frozen=True)
