@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.examination import examine, probes
-from napari_attribution.classifiers.memory import in_batches
+from napari_attribution.classifiers.memory import BUDGET, in_batches
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.scorer import Scorer
+from napari_attribution.classifiers.splitting import cuts
+from napari_attribution.classifiers.splitting.beginnings import HeadBeginning
 from napari_attribution.classifiers.splitting.cuts import Carried
 from napari_attribution.classifiers.splitting.splitter import Layer, Splitter
 from napari_attribution.errors import LayerError
 
-WITH_GRADIENT = 2.2
+WITH_GRADIENT = cuts.WITH_GRADIENT
 """What a forward with its input gradient costs, in forwards (measured on a ResNet-18-like network)."""
 
 
@@ -40,6 +43,25 @@ class Activation:
 
     values: Tensor
     carried: tuple[Carried, ...]
+
+
+@dataclass(frozen=True)
+class VectorOfLocations:
+    """The vector at the end of a head's affine beginning, and what every location gives to it.
+
+    Parameters
+    ----------
+    vector : (1, ...) Tensor
+        Of m numbers.
+    given : (h' * w', m) Tensor
+    beside : what crosses beside the vector.
+    beginning : HeadBeginning
+    """
+
+    vector: Tensor
+    given: Tensor
+    beside: tuple[Any, ...]
+    beginning: HeadBeginning
 
 
 class Classifier:
@@ -202,6 +224,65 @@ class Classifier:
                 output = halves.head(doubled, activation.carried[0 if shared else number])
                 scores.append(self._scorer.read(output, doubled)[: len(part)])
         return torch.cat(scores)
+
+    def locations_to_vector(
+        self, activation: Activation, layer: str | None = None, budget: int = BUDGET
+    ) -> VectorOfLocations | None:
+        """What every location of one activation gives to the vector that ends the head's affine beginning.
+
+        It is found on the network's steps and is not checked: compare what follows from it with `head`.
+
+        Parameters
+        ----------
+        activation : Activation of one input
+        layer : str, optional
+        budget : int
+            Bytes that may be taken beside the network.
+
+        Returns
+        -------
+        None where the head has no such beginning, or it saves no work.
+        """
+        chosen = self.layer(layer)
+        n, locations = activation.values.shape[1], activation.values[0, 0].numel()
+        found = None if self.one_by_one else self._splitter.beginning(chosen.name, locations)
+        if found is None or 8 * found.length * locations > budget:
+            return None
+        maps, (carried,) = activation.values, activation.carried
+
+        def rows(part: slice) -> Tensor:
+            made = found.rows(maps, carried, part)
+            self.forwards += made.shape[1] * found.row_cost
+            return made.T
+
+        with torch.jit.optimized_execution(False):
+            with torch.no_grad():
+                vector, beside = found.vector(maps, carried)
+            self.forwards += chosen.head_cost - found.rest_cost
+            if found.by_channel:
+                given = found.columns(maps, carried)
+                self.forwards += WITH_GRADIENT * (chosen.head_cost - found.rest_cost) + locations * found.column_cost
+            else:
+                given = in_batches(rows, found.length, 20 * n * locations, budget // 2).T
+        return VectorOfLocations(vector, given.detach(), beside, found)
+
+    def head_without(self, given: VectorOfLocations, locations: Tensor) -> Tensor:
+        """Run the rest of the head with each of the given flat locations silenced: (N, K) scores in float64."""
+        return self._rest_of_head(given, given.given[locations].double())
+
+    def head_without_all(self, given: VectorOfLocations, silenced: Tensor) -> Tensor:
+        """The same with several locations silenced at once: (N, h' * w') of them, 1 for silenced, to (N, K) scores."""
+        return self._rest_of_head(given, silenced.to(given.given).double() @ given.given.double())
+
+    def _rest_of_head(self, given: VectorOfLocations, taken: Tensor) -> Tensor:
+        self.forwards += len(taken) * given.beginning.rest_cost
+        vectors = given.vector.double() - taken.reshape(-1, *given.vector.shape[1:])
+        with torch.no_grad(), torch.jit.optimized_execution(False):
+            return self._scorer.read(given.beginning.rest(vectors, given.beside), vectors, torch.float64)
+
+    def head_may_be_affine(self, layer: str | None = None) -> bool:
+        """Whether nothing is seen behind the layer that no affine head has."""
+        return self._scorer.answers == "logits" and self._splitter.may_be_affine(self.layer(layer).name)
 
     def layer(self, name: str | None = None) -> Layer:
         """The layer of that name, or the default one.

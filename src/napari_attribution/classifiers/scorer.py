@@ -81,8 +81,8 @@ class Scorer:
                 "Check the number of stains and the input size on the card."
             ) from error
 
-    def read(self, output: Any, x: Tensor) -> Tensor:
-        """The logits in what the network returned for x.
+    def read(self, output: Any, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The logits in what the network returned for x, in float32 if nothing else is wanted.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class Scorer:
                 f"The network gives {scores.shape[1]} scores, but the card names {k} classes "
                 f"({', '.join(self.card.classes)}). Name one class a score, in order."
             )
-        return self._as_logits(scores.float())
+        return self._as_logits(scores.to(dtype))
 
     def _as_logits(self, scores: Tensor) -> Tensor:
         """(N, K) or (N, 1) scores as (N, K) logits: a single score is that of the second of two classes."""

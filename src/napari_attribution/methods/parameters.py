@@ -53,6 +53,21 @@ class PixelAblationCamParameters(Parameters):
         default="importance",
         description="The map is each location's drop of the score (importance), or that drop times its summed activation",
     )
+    search: Literal["auto", "every location", "hierarchical"] = Field(
+        default="auto",
+        description="Where the drops cannot all be had at once: silence every location in its turn, or only the most telling ones "
+        "and estimate the others from gradients (hierarchical); auto: every location as long as that costs at most 20 forwards, "
+        "or there are no more of them than head runs, or the network gives no gradients",
+    )
+    head_runs: int = Field(
+        default=300,
+        ge=10,
+        le=100_000,
+        description="What a hierarchical search may cost, in runs of the rest of the network behind the layer",
+    )
+    memory: int = Field(
+        default=512, ge=16, le=65_536, description="Memory that the batches may take beside the network, in MB"
+    )
     channels: StainValues = "shapley"
 
 

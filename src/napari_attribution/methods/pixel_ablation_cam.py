@@ -16,23 +16,23 @@ Where this deviates from the paper:
 - the signed drop is kept, not only its positive part, so that evidence against the class shows too;
 - it is not divided by S (eq. 4): S may be zero or negative, and one positive number an image changes no ranking;
 - any layer can be cut, by default the last block's output, after its skip and non-linearity;
-- where the score is affine in A, the drops are all had from one backward pass, dS_ij = sum_k A_kij dS/dA_kij, which
-  is exact; whether it is affine is found out at run time, by asking the head itself.
+- where the score is affine in A, or the head begins affine (average pool, flatten, linear layer), the drops are had
+  without a head run for each: `pixel_ablation.affine`. Whether it is so is read from the network's graph and held
+  against brute force at run time;
+- at early layers, with thousands of locations, most drops are estimated: `pixel_ablation.hierarchy`.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from napari_attribution.classifiers.classifier import Activation
-from napari_attribution.classifiers.memory import in_batches
 from napari_attribution.methods.channels.shapley import channel_shapley
 from napari_attribution.methods.parameters import PixelAblationCamParameters
+from napari_attribution.methods.pixel_ablation.drops import drops_at, find_drops
+from napari_attribution.methods.pixel_ablation.silencing import ablate, ablate_all
 from napari_attribution.methods.problem import Problem, Result
 
-_CHECKED = 4
-"""Locations that are ablated to see whether the backward pass tells the truth."""
+__all__ = ["ablate", "ablate_all", "compute", "drops_at"]
 
 
 def compute(problem: Problem, parameters: PixelAblationCamParameters) -> Result:
@@ -42,15 +42,17 @@ def compute(problem: Problem, parameters: PixelAblationCamParameters) -> Result:
     ------
     LayerError
         Where the network cannot be cut at that layer.
+    ClassifierError
+        Where its scores are no numbers once a location is silenced.
     """
     classifier = problem.classifier
     layer = classifier.layer(parameters.layer)
     with torch.no_grad():
         activation = classifier.features(problem.x, layer.name)
-    drops = _affine_drops(problem, activation, layer.name)
-    affine = drops is not None
-    if drops is None:
-        drops = ablate_all(problem, activation, layer.name)
+    found = find_drops(
+        problem, activation, layer.name, parameters.search, parameters.head_runs, parameters.memory * 2**20
+    )
+    drops = found.values
     units = f"{problem.score.unit} a location"
     if parameters.reading == "activation-weighted":
         drops = drops * activation.values[0].sum(dim=0)
@@ -65,68 +67,13 @@ def compute(problem: Problem, parameters: PixelAblationCamParameters) -> Result:
         units,
         spread,
         layer.grid,
-        {"layer": layer.name, "locations": list(layer.shape[1:]), "affine_head": affine},
+        {
+            "layer": layer.name,
+            "locations": list(activation.values.shape[2:]),
+            "affine_head": found.way == "backward pass",
+            "way": found.way,
+            "head_runs": round(found.head_runs, 1),
+            "measured": found.measured,
+            "agreement": found.agreement,
+        },
     )
-
-
-def ablate_all(problem: Problem, activation: Activation, layer: str) -> Tensor:
-    """(h', w') drops by brute force: every location is silenced in its turn."""
-    _, _, rows, columns = activation.values.shape
-    every = torch.arange(rows * columns)
-    return ablate(problem, activation, layer, every).view(rows, columns)
-
-
-def ablate(problem: Problem, activation: Activation, layer: str, locations: Tensor) -> Tensor:
-    """Drop of the score for each of the given flat locations, batched by bytes."""
-    values = activation.values
-    n, columns = values.shape[1], values.shape[3]
-    done = 0
-
-    def run(part: slice) -> Tensor:
-        nonlocal done
-        chosen = locations[part]
-        ablated = values.expand(len(chosen), -1, -1, -1).clone()
-        ablated[torch.arange(len(chosen)), :, chosen // columns, chosen % columns] = 0
-        scores = problem.score.of(problem.classifier.head(Activation(ablated, activation.carried), layer))
-        done = min(part.stop, len(locations))
-        problem.progress(done, len(locations))
-        return scores
-
-    with torch.no_grad():
-        whole = problem.score.of(problem.classifier.head(activation, layer))
-        bytes_each = 8 * n * values.shape[2] * columns * 4
-        most = 1 if problem.classifier.one_by_one else len(locations)
-        return whole - in_batches(run, len(locations), bytes_each, most=most)
-
-
-def _affine_drops(problem: Problem, activation: Activation, layer: str) -> Tensor | None:
-    """(h', w') drops by one backward pass, or None where the score is not affine in the activation."""
-    if not problem.classifier.head_gives_gradients(layer) or problem.score.kind == "probability":
-        return None
-    with torch.enable_grad():
-        values = activation.values.detach().clone().requires_grad_(True)
-        score = problem.score.of(problem.classifier.head(Activation(values, activation.carried), layer))
-        (gradient,) = torch.autograd.grad(score.sum(), values)
-    drops = (activation.values * gradient).sum(dim=1)[0]
-    return drops if _is_affine(problem, activation, layer, score.detach(), gradient, drops) else None
-
-
-def _is_affine(
-    problem: Problem, activation: Activation, layer: str, score: Tensor, gradient: Tensor, drops: Tensor
-) -> bool:
-    """Whether the gradient predicts the score far from the activation, and the drop at a few single locations."""
-    values = activation.values
-    checkered = values.clone()
-    checkered[:, :, ::2, ::2] = 0
-    far = torch.cat([torch.zeros_like(values), 2 * values, checkered])
-    with torch.no_grad():
-        found = problem.score.of(problem.classifier.head(Activation(far, activation.carried), layer))
-    predicted = score + ((far - values) * gradient).sum(dim=(1, 2, 3))
-    scale = float((predicted - score).abs().max()) + float(score.abs().max())
-    if float((found - predicted).abs().max()) > 1e-4 * scale:
-        return False
-    flat = drops.flatten()
-    chosen = flat.abs().argsort(descending=True)[:_CHECKED].cpu()
-    tolerance = 1e-4 * float(flat.abs().max()) + 1e-6 * float(score.abs().max())
-    single = ablate(problem, activation, layer, chosen)
-    return float((single - flat[chosen.to(flat.device)]).abs().max()) <= tolerance

@@ -34,44 +34,64 @@ _NOT_A_BLOCK = (
 )
 
 
+WITH_GRADIENT = 2.2
+"""What a forward with its input gradient costs, in forwards (measured on a ResNet-18-like network)."""
+
+
 @dataclass(frozen=True, eq=False)
-class Cut:
-    """A value at which the network can be parted.
+class Place:
+    """A value at which the network can be parted, whatever it holds.
 
     Parameters
     ----------
     key : Key
         The value.
     step : int
-        Number of the last step of the feature half.
+        Number of the last step of the first half.
+    carried : tuple of Key
+        What crosses beside it.
+    grows : tuple
+        How each of those follows the number of inputs (see `carrying`).
+    head_cost : float
+        Share of a forward's arithmetic that is behind it.
+    """
+
+    key: Key
+    step: int
+    carried: tuple[Key, ...]
+    grows: tuple[Any, ...]
+    head_cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cut(Place):
+    """A place whose value is a map of locations.
+
+    Parameters
+    ----------
     name : str
         The module that made it, and the operation: "layers.2.norm2:relu".
     kind : str
         The operation: "relu".
     shape : (n, h', w')
         Of its map, for one input.
-    carried : tuple of Key
-        What crosses the cut beside it.
-    grows : tuple
-        How each of those follows the number of inputs (see `carrying`).
     skips : int
-        How many of those hold tensors computed from the input that the scores are made of.
-    head_cost : float
-        Share of a forward's arithmetic that is behind the cut.
+        How many of the carried values hold tensors computed from the input that the scores are made of.
     layout : Layout
         How the value holds its locations, and where they lie.
+    head_bytes : int
+        What the head keeps for one input at its fullest moment.
+    gradient_bytes : int
+        What it makes for one input in all: as much is kept where its gradient is asked for.
     """
 
-    key: Key
-    step: int
     name: str
     kind: str
     shape: tuple[int, int, int]
-    carried: tuple[Key, ...]
-    grows: tuple[Any, ...]
     skips: int
-    head_cost: float
     layout: Layout
+    head_bytes: int
+    gradient_bytes: int
 
     @property
     def is_block_output(self) -> bool:
@@ -89,11 +109,15 @@ class Cut:
         return self.layout.grid
 
 
+Crossing = tuple[Tensor, tuple[Any, ...]]
+"""A value at a place, and what crosses beside it."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """A network parted at one cut, in its own terms: values as they are, whatever crosses besides beside them."""
 
-    first: Callable[[Tensor], tuple[Tensor, tuple[Any, ...]]]
+    first: Callable[[Tensor], Crossing]
     second: Callable[[Tensor, tuple[Any, ...]], Any]
     gradients: bool = True
 
@@ -117,7 +141,25 @@ class Technique(Protocol):
 
     def program(self) -> Program: ...
 
-    def part(self, cut: Cut) -> Parts: ...
+    def part(self, place: Place) -> Parts: ...
+
+    def between(self, first: Place, second: Place) -> Callable[[Tensor, tuple[Any, ...]], Crossing]:
+        """What stands between two places.
+
+        Raises
+        ------
+        LayerError
+            Where it cannot be had by itself.
+        """
+        ...
+
+    def exactly(self, place: Place) -> Callable[[Tensor, tuple[Any, ...]], Any] | None:
+        """The second half in double precision, for a float64 value; None where it cannot be had, or is large."""
+        ...
+
+    def weight(self, key: Key) -> Any:
+        """One of the network's own tensors; None where the value is none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -160,16 +202,33 @@ class Halves:
 
     def head(self, maps: Tensor, carried: Carried) -> Any:
         """(N, n, h', w') maps to what the network returns for them; what one input left behind serves for all."""
+        return self._parts.second(*self.crossing(maps, carried))
+
+    def crossing(self, maps: Tensor, carried: Carried) -> Crossing:
+        """(N, n, h', w') maps as the network itself holds them at the cut."""
         count = len(maps)
         rest = carried.rest.expand(count, *carried.rest.shape[1:])
-        beside = tuple(
-            carry(value, grows, carried.inputs, count)
-            for value, grows in zip(carried.values, self._cut.grows, strict=True)
-        )
+        beside = carry_all(carried.values, self._cut, carried.inputs, count)
         value = self._cut.layout.to_value(maps, rest).clone()
         if carried.quantised is not None:
             value = torch.quantize_per_tensor(value, *carried.quantised)
-        return self._parts.second(value, beside)
+        return value, beside
+
+
+def carry_all(values: Sequence[Any], place: Place, have: int, want: int) -> tuple[Any, ...]:
+    """What crosses at a place, computed for `have` inputs, for `want` activations."""
+    return tuple(carry(value, grows, have, want) for value, grows in zip(values, place.grows, strict=True))
+
+
+MOST_DOUBLED = 64 * 2**20
+"""Bytes of weights that are kept in double precision beside their own."""
+
+
+def doubled(value: Any) -> Any:
+    """A number, tensor or list of tensors in double precision, where it is in another."""
+    if isinstance(value, Tensor):
+        return value.double() if value.is_floating_point() and not value.is_quantized else value
+    return type(value)(doubled(item) for item in value) if type(value) in (list, tuple) else value
 
 
 def scores_of(program: Program, values: Mapping[Key, Any]) -> Key | None:
@@ -205,7 +264,8 @@ def find_cuts(
     read_for_scores = last_reads([step if i in relevant else _NOTHING for i, step in enumerate(steps)], ())
     last = last_reads(steps, program.results)
     geometry = Geometry(program, one)
-    behind = _shares_behind(steps, one)
+    behind = shares_behind(steps, one)
+    filled, made_by = _bytes(steps, one, last, dependent)
     made: list[tuple[int, Key]] = [(-1, program.x)]
     cuts: list[Cut] = []
     names: dict[str, int] = {}
@@ -227,13 +287,10 @@ def find_cuts(
                 continue
             beside = tuple(other for _, other in made if other != key)
             carried = (program.x,) if program.reruns else beside
-            grows = _rules(carried, one, two)
-            if (
-                grows is None
-                or _shares_memory(value, beside, one)
-                or _change_each_other(carried, one, steps[number + 1 :])
-            ):
+            grows = rules_of(carried, one, two)
+            if grows is None or not parts_cleanly(key, beside, carried, one, steps[number + 1 :]):
                 continue
+            start = 0 if program.reruns else number
             stem = f"{step.module}:{step.name}".lstrip(":")
             names[stem] = names.get(stem, 0) + 1
             cuts.append(
@@ -248,6 +305,8 @@ def find_cuts(
                     skips=sum(other in dependent and read_for_scores.get(other, -1) > number for other in beside),
                     head_cost=1.0 if program.reruns else behind[number],
                     layout=layout,
+                    head_bytes=max(filled[start:]),
+                    gradient_bytes=made_by[-1] - made_by[start],
                 )
             )
     return tuple(cuts)
@@ -268,7 +327,7 @@ def _batch_axis(one: Tensor, two: Any) -> int | None:
     return axis if axis is not None and one.shape[axis] == 1 else None
 
 
-def _rules(carried: Sequence[Key], one: Mapping[Key, Any], two: Mapping[Key, Any] | None) -> tuple[Any, ...] | None:
+def rules_of(carried: Sequence[Key], one: Mapping[Key, Any], two: Mapping[Key, Any] | None) -> tuple[Any, ...] | None:
     """How each carried value grows with the inputs; None where one cannot be carried."""
     if two is None:
         return (None,) * len(carried)
@@ -284,7 +343,18 @@ def _shares_memory(value: Tensor, carried: Sequence[Key], values: Mapping[Key, A
     return any(tensor.untyped_storage()._cdata == memory for key in carried for tensor in tensors(values.get(key)))
 
 
+def parts_cleanly(
+    key: Key, beside: Sequence[Key], carried: Sequence[Key], values: Mapping[Key, Any], behind: Sequence[Step]
+) -> bool:
+    """Whether nothing that crosses, as a copy of its own, would miss what is done to another."""
+    value = values[key]
+    return not _shares_memory(value, beside, values) and not _change_each_other(carried, values, behind)
+
+
 _PRODUCTS = ("linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention")
+
+
+_SUMS = ("pool", "mean", "sum")
 
 
 def _change_each_other(carried: Sequence[Key], values: Mapping[Key, Any], behind: Sequence[Step]) -> bool:
@@ -304,12 +374,41 @@ def _is_product(step: Step) -> bool:
     return "conv" in step.name or "linear" in step.name or step.name in _PRODUCTS
 
 
-def _shares_behind(steps: Sequence[Step], values: Mapping[Key, Any]) -> list[float]:
+def shares_behind(steps: Sequence[Step], values: Mapping[Key, Any]) -> list[float]:
     """For every step, the share of all multiplications that is done behind it: a convolution or matrix product does as
-    many for each number that it makes as it sums up; anything else is taken to do one."""
+    many for each number that it makes as it sums up; anything else is taken to do one, a mean one for each it reads."""
     work = [_work(step, values) for step in steps]
     total = max(sum(work), 1.0)
-    return [1 - done / total for done in accumulate(work)]
+    return [max(0.0, 1 - done / total) for done in accumulate(work)]
+
+
+def multiplications(steps: Sequence[Step], values: Mapping[Key, Any]) -> float:
+    """Those of a forward of one input, counted as in `shares_behind`."""
+    return max(sum(_work(step, values) for step in steps), 1.0)
+
+
+def _bytes(
+    steps: Sequence[Step], values: Mapping[Key, Any], last: Mapping[Key, int], dependent: set[Key]
+) -> tuple[list[int], list[int]]:
+    """For every step, the bytes of what is computed from the input: of all that is not done with while it runs, and of
+    all that was made so far. Views count as copies, which leaves room for what an operation needs for itself."""
+    alive: dict[Key, int] = {}
+    ends: dict[int, list[Key]] = {}
+    filled: list[int] = []
+    made: list[int] = []
+    for number, step in enumerate(steps):
+        before = made[-1] if made else 0
+        for key in step.makes:
+            value = values.get(key)
+            if key in dependent and isinstance(value, Tensor):
+                alive[key] = value.numel() * value.element_size()
+                before += alive[key]
+                ends.setdefault(last.get(key, number), []).append(key)
+        made.append(before)
+        filled.append(sum(alive.values()))
+        for key in ends.pop(number, ()):
+            del alive[key]
+    return filled, made
 
 
 def _work(step: Step, values: Mapping[Key, Any]) -> float:
@@ -322,4 +421,7 @@ def _work(step: Step, values: Mapping[Key, Any]) -> float:
     if step.name in _PRODUCTS:
         first = values.get(step.reads[1 if step.name == "addmm" else 0])
         return float(made.numel() * (first.shape[-1] if isinstance(first, Tensor) else 1))
+    if any(word in step.name for word in _SUMS):
+        read = values.get(step.reads[0]) if step.reads else None
+        return float(max(made.numel(), read.numel() if isinstance(read, Tensor) else 0))
     return float(made.numel())

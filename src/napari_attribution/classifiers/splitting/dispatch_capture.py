@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from napari_attribution.classifiers.splitting.cuts import Cut, Parts
+from napari_attribution.classifiers.splitting.cuts import Crossing, Parts, Place
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step
 from napari_attribution.errors import LayerError
 
@@ -52,11 +52,11 @@ class DispatchCapture:
 
         return Program(tuple(recorded.steps), _X, recorded.results, run, reruns=True)
 
-    def part(self, cut: Cut) -> Parts:
-        """The two halves at a cut."""
+    def part(self, place: Place) -> Parts:
+        """The two halves at a place."""
 
-        def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
-            mine, exchange = x.clone(), _Exchange(cut.key, None)
+        def first(x: Tensor) -> Crossing:
+            mine, exchange = x.clone(), _Exchange(place.key, None)
             with torch.no_grad(), exchange:
                 self._run(mine)
             if exchange.found is None:
@@ -64,10 +64,22 @@ class DispatchCapture:
             return exchange.found, (x,)
 
         def second(activation: Tensor, carried: tuple[Any, ...]) -> Any:
-            with torch.no_grad(), _Exchange(cut.key, activation):
+            with torch.no_grad(), _Exchange(place.key, activation):
                 return self._run(carried[0])
 
         return Parts(first, second, gradients=False)
+
+    def between(self, first: Place, second: Place) -> Callable[[Tensor, tuple[Any, ...]], Crossing]:
+        """Nothing can be run by itself."""
+        raise LayerError("A network that is watched can only be run as a whole.")
+
+    def exactly(self, place: Place) -> None:
+        """None: its halves hold more of the network than stands behind the place."""
+        return
+
+    def weight(self, key: Key) -> Any:
+        """None: a network that is watched shows what it reads, not whose it is."""
+        return None
 
     def _record(self, count: int) -> _Recorder:
         x = self._x.repeat(count, 1, 1, 1)

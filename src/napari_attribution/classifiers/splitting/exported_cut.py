@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from napari_attribution.classifiers.splitting.cuts import Cut, Parts
-from napari_attribution.classifiers.splitting.steps import Key, Program, Step
+from napari_attribution.classifiers.splitting.cuts import MOST_DOUBLED, Crossing, Parts, Place, doubled
+from napari_attribution.classifiers.splitting.steps import Key, Program, Step, tensors
 
 
 class ExportedCut:
@@ -65,14 +65,14 @@ class ExportedCut:
 
         return Program(steps, self.entrance, results, run)
 
-    def part(self, cut: Cut) -> Parts:
-        """The two halves at a cut."""
-        last = next(number for number, node in enumerate(self._nodes) if node.name == cut.key)
-        crossing = (cut.key, *cut.carried)
+    def part(self, place: Place) -> Parts:
+        """The two halves at a place."""
+        last = self._number(place)
+        crossing = (place.key, *place.carried)
         first_half = self._half([self._entrance.name], self._nodes[: last + 1], crossing)
         second_half = self._half(list(crossing), self._nodes[last + 1 :], None)
 
-        def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
+        def first(x: Tensor) -> Crossing:
             made = first_half(x)
             return made[0], tuple(made[1:])
 
@@ -83,8 +83,45 @@ class ExportedCut:
 
         return Parts(first, second)
 
+    def between(self, first: Place, second: Place) -> Callable[[Tensor, tuple[Any, ...]], Crossing]:
+        """What stands between two places."""
+        nodes = self._nodes[self._number(first) + 1 : self._number(second) + 1]
+        part = self._half([first.key, *first.carried], nodes, (second.key, *second.carried))
+
+        def run(value: Tensor, carried: tuple[Any, ...]) -> Crossing:
+            made = part(value, *carried)
+            return made[0], tuple(made[1:])
+
+        return run
+
+    def exactly(self, place: Place) -> Callable[[Tensor, tuple[Any, ...]], Any] | None:
+        """The second half in double precision."""
+        graph = self._graph_of([place.key, *place.carried], self._nodes[self._number(place) + 1 :], None)
+        read = [_attribute(self._module, node.target) for node in graph.nodes if node.op == "get_attr"]
+        if sum(2 * tensor.nbytes for tensor in tensors(read)) > MOST_DOUBLED:
+            return None
+        run = _InDoubles(self._module, graph=graph).run
+
+        def second(value: Tensor, carried: tuple[Any, ...]) -> Any:
+            answer = run(value, *doubled(list(carried)))
+            return answer[0] if len(answer) == 1 else answer
+
+        return second
+
+    def weight(self, key: Key) -> Any:
+        """One of the network's own tensors."""
+        return self._attributes.get(str(key))
+
+    def _number(self, place: Place) -> int:
+        return next(number for number, node in enumerate(self._nodes) if node.name == place.key)
+
     def _half(self, entrances: list[Any], nodes: list[fx.Node], exits: tuple[Key, ...] | None) -> Callable[..., Any]:
-        """A network of some of the nodes: what enters it, what leaves it (what the whole returns, if none is named)."""
+        """What runs some of the nodes."""
+        # Interpreted, not compiled: making Python code of every half takes longer than a small network's forward.
+        return fx.Interpreter(self._module, graph=self._graph_of(entrances, nodes, exits)).run
+
+    def _graph_of(self, entrances: list[Any], nodes: list[fx.Node], exits: tuple[Key, ...] | None) -> fx.Graph:
+        """Some of the nodes: what enters them, what leaves them (what the whole returns, if none is named)."""
         graph = fx.Graph()
         copies: dict[str, fx.Node] = {name: graph.placeholder(f"entrance_{i}") for i, name in enumerate(entrances)}
         attributes = [node for node in self._module.graph.nodes if node.op == "get_attr" and node.name not in copies]
@@ -99,8 +136,7 @@ class ExportedCut:
         for node in reversed(list(graph.nodes)):
             if node.op == "get_attr" and not node.users:
                 graph.erase_node(node)
-        # Interpreted, not compiled: making Python code of every half takes longer than a small network's forward.
-        return fx.Interpreter(self._module, graph=graph).run
+        return graph
 
     def _steps(self, literals: dict[Key, Any]) -> Iterator[Step]:
         for node in self._nodes:
@@ -136,6 +172,19 @@ class _Recorder(fx.Interpreter):
         value = super().run_node(node)
         self.values[node.name] = value
         return value
+
+
+class _InDoubles(fx.Interpreter):
+    """Runs with weights in double precision."""
+
+    def __init__(self, module: fx.GraphModule, graph: fx.Graph) -> None:
+        super().__init__(module, graph=graph)
+        self._weights: dict[str, Any] = {}
+
+    def fetch_attr(self, target: str) -> Any:
+        if target not in self._weights:
+            self._weights[target] = doubled(super().fetch_attr(target))
+        return self._weights[target]
 
 
 def _key(item: Any, literals: dict[Key, Any]) -> Key:

@@ -9,15 +9,15 @@ Nothing here trusts its own result: `guard` compares head(features(x)) with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from napari_attribution.classifiers.splitting.cuts import Cut, Parts
-from napari_attribution.classifiers.splitting.steps import Key, Program
+from napari_attribution.classifiers.splitting.cuts import MOST_DOUBLED, Crossing, Parts, Place, doubled
+from napari_attribution.classifiers.splitting.steps import Key, Program, tensors
 from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
 
 _META = torch.device("meta")
@@ -70,44 +70,77 @@ class GraphCut:
         values.update(zip(keys, [made] if len(outputs) == 1 else made, strict=True))
         return values
 
-    def part(self, cut: Cut) -> Parts:
-        """The two halves at a cut."""
+    def part(self, place: Place) -> Parts:
+        """The two halves at a place."""
         kept = self._kept
-        features = self._graph.function("features", self._first_half(cut))
-        head = self._graph.function("head", self._second_half(cut))
+        graph = self._graph.on(self._x.device)
+        _stop_at(graph, list(graph.nodes()), place)
+        features = self._graph.function("features", graph)
+        graph = self._graph.on(self._x.device)
+        _start_at(graph, list(graph.nodes()), place)
+        head = self._graph.function("head", graph)
 
-        def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
-            made = features(x, *kept)
-            return (made[0], tuple(made[1:])) if cut.carried else (made, ())
+        def first(x: Tensor) -> Crossing:
+            return _crossing(features(x, *kept), place)
 
         def second(activation: Tensor, carried: tuple[Any, ...]) -> Any:
             return head(activation, *carried, *kept)
 
         return Parts(first, second)
 
-    def _first_half(self, cut: Cut) -> Any:
+    def between(self, first: Place, second: Place) -> Callable[[Tensor, tuple[Any, ...]], Crossing]:
+        """What stands between two places."""
         graph = self._graph.on(self._x.device)
         nodes = list(graph.nodes())
-        _set_outputs(graph, [_value(graph, nodes, key) for key in (cut.key, *cut.carried)])
-        for node in reversed(nodes[cut.step + 1 :]):
-            node.destroy()
-        return graph
+        _stop_at(graph, nodes, second)
+        _start_at(graph, nodes, first)
+        function, kept = self._graph.function("between", graph), self._kept
+        return lambda value, carried: _crossing(function(value, *carried, *kept), second)
 
-    def _second_half(self, cut: Cut) -> Any:
+    def exactly(self, place: Place) -> Callable[[Tensor, tuple[Any, ...]], Any] | None:
+        """The second half in double precision."""
         graph = self._graph.on(self._x.device)
-        nodes = list(graph.nodes())
-        # The half's own inputs stand in front of what is kept: the trailing inputs are added anew, in their order.
-        old = list(graph.inputs())
-        for value in [_value(graph, nodes, key) for key in (cut.key, *cut.carried)] + old[1:]:
-            entrance = graph.addInput()
-            entrance.setType(value.type())
-            value.replaceAllUsesWith(entrance)
-        for node in reversed(nodes[: cut.step + 1]):
-            if node.kind() != "prim::Constant":
-                node.destroy()
-        for _ in old:
-            graph.eraseInput(0)
-        return graph
+        _start_at(graph, list(graph.nodes()), place)
+        entrances = list(graph.inputs())[1 + len(place.carried) :]
+        read = [value for entrance, value in zip(entrances, self._kept, strict=True) if entrance.uses()]
+        if sum(2 * tensor.nbytes for tensor in tensors(read)) > MOST_DOUBLED:
+            return None
+        kept = [
+            doubled(value) if entrance.uses() else value for entrance, value in zip(entrances, self._kept, strict=True)
+        ]
+        head = self._graph.function("head", graph)
+        return lambda value, carried: head(value, *doubled(list(carried)), *kept)
+
+    def weight(self, key: Key) -> Any:
+        """One of the network's own tensors."""
+        number, output = key if isinstance(key, tuple) else (0, 0)
+        return self._kept[output - 1] if number == -1 and output > 0 else None
+
+
+def _crossing(made: Any, place: Place) -> Crossing:
+    return (made[0], tuple(made[1:])) if place.carried else (made, ())
+
+
+def _stop_at(graph: Any, nodes: list[Any], place: Place) -> None:
+    """Leave only what leads to a place, which becomes what the graph returns."""
+    _set_outputs(graph, [_value(graph, nodes, key) for key in (place.key, *place.carried)])
+    for node in reversed(nodes[place.step + 1 :]):
+        node.destroy()
+
+
+def _start_at(graph: Any, nodes: list[Any], place: Place) -> None:
+    """Leave only what stands behind a place, whose values become the first inputs."""
+    # They stand in front of what is kept: the trailing inputs are added anew, in their order.
+    old = list(graph.inputs())
+    for value in [_value(graph, nodes, key) for key in (place.key, *place.carried)] + old[1:]:
+        entrance = graph.addInput()
+        entrance.setType(value.type())
+        value.replaceAllUsesWith(entrance)
+    for node in reversed(nodes[: place.step + 1]):
+        if node.kind() != "prim::Constant":
+            node.destroy()
+    for _ in old:
+        graph.eraseInput(0)
 
 
 def _value(graph: Any, nodes: list[Any], key: Any) -> Any:

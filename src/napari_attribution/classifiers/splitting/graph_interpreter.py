@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_attribution.classifiers.splitting.cuts import Cut, Parts
+from napari_attribution.classifiers.splitting.cuts import Crossing, Parts, Place
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step
 from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
 from napari_attribution.errors import LayerError
@@ -63,24 +63,45 @@ class GraphInterpreter:
 
         return Program(tuple(recorded.steps), _X, recorded.results, run)
 
-    def part(self, cut: Cut) -> Parts:
-        """The two halves at a cut."""
+    def part(self, place: Place) -> Parts:
+        """The two halves at a place."""
 
-        def first(x: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
-            run = _Run(stop=cut.step)
-            with suppress(_StopHere):
-                self._execute(run, x)
-            run.values[_DECISIONS] = _Decisions(run.taken)
-            if not isinstance(run.values.get(cut.key), Tensor):
-                raise LayerError("The network went another way than when it was looked at.")
-            return run.values[cut.key], tuple(run.values[key] for key in cut.carried)
+        def first(x: Tensor) -> Crossing:
+            return self._until(_Run(stop=place.step), x, place)
 
         def second(activation: Tensor, carried: tuple[Any, ...]) -> Any:
-            given = dict(zip(cut.carried, carried, strict=True)) | {cut.key: activation}
-            run = _Run(replay=cut.step, given=given, decisions=list(given[_DECISIONS].taken))
-            return self._execute(run, given.get(_X))
+            run = _from(place, activation, carried)
+            return self._execute(run, run.given.get(_X))
 
         return Parts(first, second)
+
+    def between(self, first: Place, second: Place) -> Callable[[Tensor, tuple[Any, ...]], Crossing]:
+        """What stands between two places."""
+
+        def run(value: Tensor, carried: tuple[Any, ...]) -> Crossing:
+            started = _from(first, value, carried)
+            started.stop = second.step
+            return self._until(started, started.given.get(_X), second)
+
+        return run
+
+    def exactly(self, place: Place) -> None:
+        """None: its halves hold more of the network than stands behind the place."""
+        return
+
+    def weight(self, key: Key) -> Any:
+        """One of the network's own tensors."""
+        if not isinstance(key, tuple) or key[0] != "kept" or key[1] not in self._code.entrances:
+            return None
+        return self._code.kept[self._code.entrances.index(key[1])]
+
+    def _until(self, run: _Run, x: Tensor | None, place: Place) -> Crossing:
+        with suppress(_StopHere):
+            self._execute(run, x)
+        run.values[_DECISIONS] = _Decisions(run.taken)
+        if not isinstance(run.values.get(place.key), Tensor):
+            raise LayerError("The network went another way than when it was looked at.")
+        return run.values[place.key], tuple(run.values[key] for key in place.carried)
 
     def _record(self, count: int) -> _Run:
         run = _Run()
@@ -182,6 +203,12 @@ class _Run:
         self.step(kind, [] if unique is None else [unique], [], "", compute)
         self.taken.append(bool(decided))
         return bool(decided)
+
+
+def _from(place: Place, value: Tensor, carried: tuple[Any, ...]) -> _Run:
+    """An execution that starts at a place."""
+    given = dict(zip(place.carried, carried, strict=True)) | {place.key: value}
+    return _Run(replay=place.step, given=given, decisions=list(given[_DECISIONS].taken))
 
 
 class _Block:

@@ -12,7 +12,14 @@ from torch import Tensor
 from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.memory import is_out_of_memory
 from napari_attribution.classifiers.network import Network
-from napari_attribution.classifiers.splitting.cuts import Cut, Halves, Technique, find_cuts, scores_of
+from napari_attribution.classifiers.splitting.beginnings import HeadBeginning, Heads
+from napari_attribution.classifiers.splitting.cuts import (
+    Cut,
+    Halves,
+    Technique,
+    find_cuts,
+    scores_of,
+)
 from napari_attribution.classifiers.splitting.guard import Whole, difference
 from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.classifiers.splitting.steps import Program
@@ -52,6 +59,10 @@ class Layer:
         Share of a forward's arithmetic that is behind it.
     tokens : bool
         Whether its locations are the tokens of a transformer (class token excepted).
+    head_bytes : int
+        What a run of the rest of the network keeps at its fullest moment, at the card's input size.
+    gradient_bytes : int
+        What it makes in all, and keeps where its gradient is asked for.
     """
 
     name: str
@@ -63,6 +74,8 @@ class Layer:
     grid: Grid
     head_cost: float
     tokens: bool
+    head_bytes: int
+    gradient_bytes: int
 
 
 class Splitter:
@@ -100,7 +113,8 @@ class Splitter:
         self._check: Callable[[Halves], str] = partial(difference, whole=scorer, x=x, gradients=gradients)
         self._techniques: list[Technique] = []
         self._cuts: dict[str, Cut] = {}
-        self._halves: dict[str, tuple[Halves, str]] = {}
+        self._halves: dict[str, tuple[Halves, Technique]] = {}
+        self._heads: Heads | None = None
         self._refused: dict[str, str] = {}
         self.layers: tuple[Layer, ...] = ()
         self.default: str | None = None
@@ -109,7 +123,7 @@ class Splitter:
 
     @property
     def technique(self) -> str:
-        return self._halves[self.default][1] if self.default is not None else ""
+        return self._halves[self.default][1].name if self.default is not None else ""
 
     def halves(self, name: str) -> Halves:
         """The halves at a layer, checked against the whole.
@@ -126,7 +140,7 @@ class Splitter:
             for technique in self._techniques:
                 halves, problem = self._try(technique, self._cuts[name])
                 if halves is not None:
-                    self._halves[name] = halves, technique.name
+                    self._halves[name] = halves, technique
                     break
                 problems.append(f"{technique.name}: {problem}")
             else:
@@ -139,7 +153,22 @@ class Splitter:
     def technique_at(self, name: str) -> str:
         """Which technique is in use at a layer."""
         self.halves(name)
-        return self._halves[name][1]
+        return self._halves[name][1].name
+
+    def may_be_affine(self, name: str) -> bool:
+        """Whether nothing is seen behind a layer that makes its head not affine."""
+        return self._heads is None or self._heads.may_be_affine(self._cuts[name])
+
+    def beginning(self, name: str, locations: int) -> HeadBeginning | None:
+        """The affine beginning of the head behind a layer, unchecked; None where there is none that saves work."""
+        halves = self.halves(name)
+        found = None if self._heads is None else self._heads.beginning(self._cuts[name], locations)
+        if found is None:
+            return None
+        try:
+            return HeadBeginning(halves, self._cuts[name], found, self._halves[name][1])
+        except (RuntimeError, LayerError):
+            return None
 
     def _try(self, technique: Technique, cut: Cut) -> tuple[Halves | None, str]:
         started = time.perf_counter()
@@ -189,6 +218,7 @@ class Splitter:
         one, two = program.run(1), program.run(2) if inputs > 1 else None
         started = time.perf_counter()
         cuts = find_cuts(program, one, two, scores_of(program, one))
+        self._heads = Heads(program, one, two)
         self.seconds += time.perf_counter() - started
         return cuts
 
@@ -207,6 +237,8 @@ class Splitter:
                 cut.grid,
                 cut.head_cost,
                 cut.layout.tokens,
+                cut.head_bytes,
+                cut.gradient_bytes,
             )
             for cut in cuts
         )

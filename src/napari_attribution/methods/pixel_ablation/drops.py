@@ -1,0 +1,139 @@
+"""The drop at every location, by the cheapest way that tells the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from napari_attribution.classifiers.classifier import Activation
+from napari_attribution.errors import ClassifierError
+from napari_attribution.methods.pixel_ablation.affine import by_backward_pass, by_one_product
+from napari_attribution.methods.pixel_ablation.hierarchy import hierarchical
+from napari_attribution.methods.pixel_ablation.silencing import BUDGET, ablate_all
+from napari_attribution.methods.problem import Problem
+
+Search = Literal["auto", "every location", "hierarchical"]
+
+HEAD_RUNS = 300
+AFFORDABLE = 20.0
+"""Forwards up to which `auto` silences every location of a layer."""
+
+_ROUNDING = 4
+"""Units in the last place of the scores below which a drop is none."""
+
+
+@dataclass(frozen=True)
+class Drops:
+    """The drop of the score at every location of a layer.
+
+    Parameters
+    ----------
+    values : (h', w') Tensor
+    way : str
+        "backward pass", "one product", "every location" or "hierarchical".
+    head_runs : float
+        What it cost, in runs of the rest of the network; a run with its gradient counts as 2.2.
+    measured : int
+        Locations whose drop was measured, not estimated.
+    agreement : float or None
+        Of a hierarchical search: how estimated and measured drops agree in rank, at locations drawn at random.
+    """
+
+    values: Tensor
+    way: str
+    head_runs: float
+    measured: int
+    agreement: float | None = None
+
+
+def drops_at(
+    problem: Problem, layer: str, search: Search = "auto", head_runs: int = HEAD_RUNS, budget: int = BUDGET
+) -> Tensor:
+    """(h', w') drops of the score, signed, with one location of a layer silenced after the other.
+
+    Parameters
+    ----------
+    problem : Problem
+    layer : str
+        Name of one of the classifier's layers.
+    search : "auto", "every location" or "hierarchical"
+        How many of the drops are measured where they cannot all be had at once; see `find_drops`.
+    head_runs : int
+        What a hierarchical search may cost, in runs of the rest of the network.
+    budget : int
+        Bytes that may be taken beside the network.
+
+    Raises
+    ------
+    LayerError
+        Where the network cannot be cut at that layer.
+    ClassifierError
+        Where its scores are no numbers once a location is silenced.
+    """
+    with torch.no_grad():
+        activation = problem.classifier.features(problem.x, layer)
+    return find_drops(problem, activation, layer, search, head_runs, budget).values
+
+
+def find_drops(
+    problem: Problem,
+    activation: Activation,
+    layer: str,
+    search: Search = "auto",
+    head_runs: int = HEAD_RUNS,
+    budget: int = BUDGET,
+) -> Drops:
+    """The drops at a layer's activation, and how they were had.
+
+    A head that is affine, or begins so, gives all of them at once. Else `auto` silences every location as long as there
+    are no more of them than `head_runs`, or all of them cost no more than `AFFORDABLE` forwards, or the network gives no
+    gradients; it searches hierarchically where they are more.
+    """
+    classifier = problem.classifier
+    before, cost = classifier.forwards, max(classifier.head_cost(layer), 1e-12)
+
+    def runs() -> float:
+        return (classifier.forwards - before) / cost
+
+    with torch.no_grad():
+        scores = classifier.head(activation, layer)
+    whole = problem.score.of(scores)
+    # A small probability is as exact as a large one; a small logit is what is left of large numbers.
+    scale = float((whole if problem.score.kind == "probability" else scores).abs().max())
+    count = activation.values[0, 0].numel()
+
+    values = by_backward_pass(problem, activation, layer, budget)
+    if values is not None:
+        return Drops(_settled(values, scale), "backward pass", runs(), count)
+    values = by_one_product(problem, activation, layer, whole, budget)
+    if values is not None:
+        return Drops(_settled(values, scale), "one product", runs(), count)
+    few = count <= head_runs or count * cost <= AFFORDABLE or not classifier.head_gives_gradients(layer)
+    if search == "every location" or (search == "auto" and few):
+        values = ablate_all(problem, activation, layer, budget)
+        return Drops(_settled(values, scale), "every location", runs(), count)
+    left = max(1, int(head_runs - runs()))
+    found = hierarchical(problem, activation, layer, whole, left, budget)
+    values = _settled(found.drops.to(whole.device), scale)
+    return Drops(values, "hierarchical", runs(), found.measured, found.agreement)
+
+
+def _settled(drops: Tensor, scale: float) -> Tensor:
+    """The drops, zero all over where even the largest is no more than rounding.
+
+    Raises
+    ------
+    ClassifierError
+        Where some are not numbers.
+    """
+    finite = torch.isfinite(drops)
+    if not bool(finite.all()):
+        raise ClassifierError(
+            f"With one location silenced, the classifier's scores are not numbers (NaN or infinity) at "
+            f"{int((~finite).sum())} of {drops.numel()} locations of this layer. Choose another layer, or another method."
+        )
+    rounding = _ROUNDING * torch.finfo(drops.dtype).eps * scale
+    return drops if float(drops.abs().max()) > rounding else torch.zeros_like(drops)
