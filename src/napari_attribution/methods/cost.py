@@ -17,7 +17,6 @@ from napari_attribution.methods.parameters import (
     OcclusionParameters,
     Parameters,
     PcimParameters,
-    PixelAblationCamParameters,
     from_masks,
 )
 
@@ -50,8 +49,8 @@ def forwards_needed(
     -------
     float
         A forward with its gradient counts as 2.2, a run of the rest of the network behind a layer as its share. It is what will
-        be counted, but for two methods where it is the upper bound: Pixel Ablation-CAM on a network that gives gradients, for a
-        head that turns out not to be affine, and Ablation-CAM++, for groups that all have to be split.
+        be counted, but for two methods where it is the upper bound: Pixel Ablation-CAM on a network that gives gradients, and
+        Ablation-CAM++, for groups that all have to be split.
 
     Raises
     ------
@@ -128,15 +127,6 @@ def _cost_of(module: str) -> Callable[[Prices, Any], float]:
     return cost
 
 
-def _of_pixel_ablation_cam(prices: Prices, settings: PixelAblationCamParameters) -> float:
-    heads = prices.locations(settings.layer) + 1
-    if prices.classifier.gradients:
-        # The backward pass, and three activations to see whether it tells the truth.
-        heads += prices.with_gradient + 3
-    shapley = prices.shapley(settings.channels == "shapley")
-    return prices.features(settings.layer) + heads * prices.head(settings.layer) + shapley
-
-
 def _of_pcim(prices: Prices, settings: PcimParameters) -> float:
     shapley = prices.shapley(not settings.per_stain)
     if from_masks(settings, prices.classifier.gradients):
@@ -170,7 +160,6 @@ def _of_masks(count: int) -> int:
 
 
 _OF_MODULE: dict[str, Callable[[Prices, Any], float]] = {
-    "pixel_ablation_cam": _of_pixel_ablation_cam,
     "pcim": _of_pcim,
     "dcmix": _of_dcmix,
     "occlusion": _of_occlusion,
