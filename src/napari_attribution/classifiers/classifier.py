@@ -266,6 +266,12 @@ class Classifier:
                 given = in_batches(rows, found.length, 20 * n * locations, budget // 2).T
         return VectorOfLocations(vector, given.detach(), beside, found)
 
+    def cost_by_vector(self, layer: str | None, locations: int) -> float | None:
+        """Forwards that it takes to silence every one of so many locations by way of the head's affine beginning, unchecked;
+        None where there is none that saves work."""
+        chosen = self.layer(layer)
+        return None if self.one_by_one else self._splitter.cost_of_beginning(chosen.name, locations)
+
     def head_without(self, given: VectorOfLocations, locations: Tensor) -> Tensor:
         """Run the rest of the head with each of the given flat locations silenced: (N, K) scores in float64."""
         return self._rest_of_head(given, given.given[locations].double())

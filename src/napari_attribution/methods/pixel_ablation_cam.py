@@ -27,12 +27,20 @@ from __future__ import annotations
 import torch
 
 from napari_attribution.methods.channels.shapley import channel_shapley
+from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.parameters import PixelAblationCamParameters
-from napari_attribution.methods.pixel_ablation.drops import drops_at, find_drops
+from napari_attribution.methods.pixel_ablation.drops import drops_at, expected_cost, find_drops
 from napari_attribution.methods.pixel_ablation.silencing import ablate, ablate_all
 from napari_attribution.methods.problem import Problem, Result
 
-__all__ = ["ablate", "ablate_all", "compute", "drops_at"]
+__all__ = ["ablate", "ablate_all", "compute", "drops_at", "forwards"]
+
+
+def forwards(prices: Prices, parameters: PixelAblationCamParameters) -> float:
+    """Forwards that one input takes, as far as the network's steps tell beforehand (see `drops.expected_cost`)."""
+    layer = parameters.layer
+    heads = expected_cost(prices.classifier, layer, prices.locations(layer), parameters.search, parameters.head_runs)
+    return prices.features(layer) + heads + prices.shapley(parameters.channels == "shapley")
 
 
 def compute(problem: Problem, parameters: PixelAblationCamParameters) -> Result:

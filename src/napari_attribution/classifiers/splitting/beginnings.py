@@ -110,6 +110,14 @@ class Beginning:
         """
         return WITH_GRADIENT * max(0.0, cut.head_cost - self.reads.head_cost) + prod(cut.shape) / self.multiplications
 
+    def cost(self, cut: Cut, locations: int) -> float:
+        """Forwards that all drops cost: the product, and the rest of the head for every location."""
+        start = max(0.0, cut.head_cost - self.end.head_cost)
+        product = self.length * self.row_cost(cut)
+        if self.by_channel:
+            product = WITH_GRADIENT * start + locations * self.column_cost(cut)
+        return start + product + locations * self.end.head_cost
+
     def column_cost(self, cut: Cut) -> float:
         """Forwards that the product costs for one location, where every channel is summed up by itself."""
         return cut.shape[0] * (1 if self.weight is None else self.length) / self.multiplications
@@ -154,10 +162,7 @@ class Heads:
         moved = _MOVED * prod(cut.shape) / self._multiplications
         best, cheapest = None, _FEWEST * count * (cut.head_cost + moved)
         for found in self._follow(cut)[0]:
-            product = found.length * (found.row_cost(cut) + moved)
-            if found.by_channel:
-                product = count * found.column_cost(cut) + moved
-            costs = product + count * found.end.head_cost
+            costs = found.cost(cut, count) + (1 if found.by_channel else found.length) * moved
             if costs < cheapest:
                 best, cheapest = found, costs
         return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -115,6 +116,7 @@ class Splitter:
         self._cuts: dict[str, Cut] = {}
         self._halves: dict[str, tuple[Halves, Technique]] = {}
         self._heads: Heads | None = None
+        self._beginnings: dict[tuple[str, int], HeadBeginning | None] = {}
         self._refused: dict[str, str] = {}
         self.layers: tuple[Layer, ...] = ()
         self.default: str | None = None
@@ -161,14 +163,20 @@ class Splitter:
 
     def beginning(self, name: str, locations: int) -> HeadBeginning | None:
         """The affine beginning of the head behind a layer, unchecked; None where there is none that saves work."""
-        halves = self.halves(name)
+        if (name, locations) not in self._beginnings:
+            halves = self.halves(name)
+            found = None if self._heads is None else self._heads.beginning(self._cuts[name], locations)
+            made = None
+            if found is not None:
+                with suppress(RuntimeError, LayerError):
+                    made = HeadBeginning(halves, self._cuts[name], found, self._halves[name][1])
+            self._beginnings[name, locations] = made
+        return self._beginnings[name, locations]
+
+    def cost_of_beginning(self, name: str, locations: int) -> float | None:
+        """Forwards that it would take to silence every location by it; None where there is none that saves work."""
         found = None if self._heads is None else self._heads.beginning(self._cuts[name], locations)
-        if found is None:
-            return None
-        try:
-            return HeadBeginning(halves, self._cuts[name], found, self._halves[name][1])
-        except (RuntimeError, LayerError):
-            return None
+        return None if found is None else found.cost(self._cuts[name], locations)
 
     def _try(self, technique: Technique, cut: Cut) -> tuple[Halves | None, str]:
         started = time.perf_counter()

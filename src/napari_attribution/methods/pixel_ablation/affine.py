@@ -31,6 +31,9 @@ from napari_attribution.methods.problem import Problem
 
 _LARGEST, _DRAWN = 2, 2
 """Locations that are ablated to see whether a product tells the truth, beside the one with the smallest drop."""
+CHECKED_SINGLY = _LARGEST + _DRAWN + 1
+CHECKED_TOGETHER = 3
+"""Head runs that a check takes: locations by themselves, and activations that are far away."""
 _SHARE = 2e-5
 """Of the largest drop: a product that differs by more from brute force is not used."""
 _ROUNDING = 16

@@ -8,9 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from napari_attribution.classifiers.classifier import Activation
+from napari_attribution.classifiers.classifier import WITH_GRADIENT, Activation, Classifier
 from napari_attribution.errors import ClassifierError
-from napari_attribution.methods.pixel_ablation.affine import by_backward_pass, by_one_product
+from napari_attribution.methods.pixel_ablation.affine import (
+    CHECKED_SINGLY,
+    CHECKED_TOGETHER,
+    by_backward_pass,
+    by_one_product,
+)
 from napari_attribution.methods.pixel_ablation.hierarchy import hierarchical
 from napari_attribution.methods.pixel_ablation.silencing import BUDGET, ablate_all
 from napari_attribution.methods.problem import Problem
@@ -111,18 +116,44 @@ def find_drops(
     values = by_one_product(problem, activation, layer, whole, budget)
     if values is not None:
         return Drops(_settled(values, scale), "one product", runs(), count)
-    few = count <= head_runs or count * cost <= AFFORDABLE or not classifier.head_gives_gradients(layer)
-    if search == "every location" or (search == "auto" and few):
+    if every_location(search, count, cost, head_runs, classifier.head_gives_gradients(layer)):
         values = ablate_all(problem, activation, layer, budget)
-        return Drops(_settled(values, scale), "every location", runs(), count)
+        return Drops(_settled(values, scale, each=True), "every location", runs(), count)
     left = max(1, int(head_runs - runs()))
     found = hierarchical(problem, activation, layer, whole, left, budget)
-    values = _settled(found.drops.to(whole.device), scale)
+    values = _settled(found.drops.to(whole.device), scale, each=True)
     return Drops(values, "hierarchical", runs(), found.measured, found.agreement)
 
 
-def _settled(drops: Tensor, scale: float) -> Tensor:
-    """The drops, zero all over where even the largest is no more than rounding.
+def every_location(search: Search, locations: float, head_cost: float, head_runs: int, gradients: bool) -> bool:
+    """Whether every location is silenced in its turn, where the drops cannot all be had at once."""
+    few = locations <= head_runs or locations * head_cost <= AFFORDABLE or not gradients
+    return search == "every location" or (search == "auto" and few)
+
+
+def expected_cost(
+    classifier: Classifier, layer: str | None, locations: float, search: Search = "auto", head_runs: int = HEAD_RUNS
+) -> float:
+    """Forwards that `find_drops` is going to take, as far as the network's steps tell.
+
+    More than will be counted, where a head is affine that does not look so; less, where one is not that does.
+    """
+    head = classifier.head_cost(layer)
+    runs = 1.0
+    if classifier.gradients:
+        if classifier.head_may_be_affine(layer):
+            runs += WITH_GRADIENT + CHECKED_TOGETHER + CHECKED_SINGLY
+        by_vector = classifier.cost_by_vector(layer, round(locations))
+        if by_vector is not None:
+            return (runs + CHECKED_TOGETHER + CHECKED_SINGLY) * head + by_vector
+    if every_location(search, locations, head, head_runs, classifier.gradients):
+        return (runs + locations) * head
+    return max(runs, head_runs) * head
+
+
+def _settled(drops: Tensor, scale: float, each: bool = False) -> Tensor:
+    """The drops, zero all over where even the largest is no more than rounding; and, if they are differences of scores,
+    wherever they are no more.
 
     Raises
     ------
@@ -136,4 +167,6 @@ def _settled(drops: Tensor, scale: float) -> Tensor:
             f"{int((~finite).sum())} of {drops.numel()} locations of this layer. Choose another layer, or another method."
         )
     rounding = _ROUNDING * torch.finfo(drops.dtype).eps * scale
+    if each:
+        return torch.where(drops.abs() > rounding, drops, 0)
     return drops if float(drops.abs().max()) > rounding else torch.zeros_like(drops)
