@@ -112,7 +112,7 @@ def _told(answer: Attribution) -> str:
         f"channel importance ({answer.importance_meaning}, share):",
     ]
     ranked = sorted(answer.channel_importance.items(), key=lambda item: -item[1])
-    return "\n".join([*lines, *(f"  {stain:<5} {share:+.3f}" for stain, share in ranked)])
+    return "\n".join([*lines, *(f"  {stain:<5} {share:+.3f}" for stain, share in ranked), *answer.trust])
 
 
 if __name__ == "__main__":

@@ -7,14 +7,16 @@ for a shuffled copy of the classifier (`weights`),
     spearman   Spearman's correlation of M and M' over all units, with their signs
     ssim       mean structural similarity of M / max |M| and M' / max |M'|     (Wang et al., 2004; scikit-image)
 
-Near 0, the map reacts; near 1 or -1 (spearman), it does not. Two forms: the last layer alone (layers = 1), the first step of
-the paper's cascade, and the whole network (layers = None).
+Near 1, the map does not react; near 0 it is another one; near -1 it has reacted by turning about, in the same places, as it
+may where only the last layer is shuffled: what the layers before it see has stayed. Two forms: the last layer alone
+(layers = 1), the first step of the paper's cascade, and the whole network (layers = None).
 
 Where this deviates from the paper:
 
 - weights are shuffled, not drawn anew (`weights` says why);
 - maps are compared at the resolution at which the method computed them: what is laid over the well is smooth by
   interpolation, whatever was computed;
+- signed maps are compared as they are, not their absolute values;
 - a map that is the same everywhere under shuffled weights is unlike any other: both figures are 0. Where M itself is, there is
   nothing to compare and both are NaN; so is the SSIM of a map of less than three places along a side.
 """
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from napari_attribution.wells import Well
 
 REACTS = 0.5
-"""Below this size of Spearman's correlation a map is said to react."""
+"""Below this Spearman correlation a map is said to react."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Reaction:
     @property
     def reacts(self) -> bool | None:
         """Whether the map is another; None where there was nothing to compare."""
-        return None if np.isnan(self.spearman) else abs(self.spearman) < REACTS
+        return None if np.isnan(self.spearman) else self.spearman < REACTS
 
     @property
     def sentence(self) -> str:
@@ -74,6 +76,11 @@ class Reaction:
         if self.reacts is None:
             return "The map is the same everywhere: whether it reacts to the classifier's weights cannot be seen."
         alike = f"rank correlation {self.spearman:.2f}".replace("-", "−")
+        if self.spearman <= -REACTS:
+            return (
+                f"The map reacts: with the classifier's {which} shuffled it turns about ({alike}); the places that spoke for the "
+                "class speak against it."
+            )
         if self.reacts:
             return f"The map reacts: with the classifier's {which} shuffled it is another one ({alike})."
         return (

@@ -41,10 +41,9 @@ def _in_scores(found: Quick, target: str) -> tuple[str, ...]:
         return (f"The score is {_number(found.whole)} whatever is filled: no map can say why.",)
     comparison = "higher than" if found.filled > found.whole else "almost as high as"
     return (
-        f"With everything filled, the score for {target} ({_number(found.filled)}) is {comparison} that of the well "
-        f"({_number(found.whole)}), so shares of it mean little. Keeping only the top 20 % of {_map(found)} gives "
-        f"{_number(found.keep)}; removing it, {_number(found.remove)}; the same shape laid elsewhere, "
-        f"{_number(found.elsewhere)}.",
+        f"With everything filled, the score for {target} is {_number(found.filled)}, {comparison} the well's "
+        f"{_number(found.whole)}: shares of it mean little. Top 20 % of {_map(found)} kept: {_number(found.keep)}; removed: "
+        f"{_number(found.remove)}; the same shape laid elsewhere: {_number(found.elsewhere)}.",
     )
 
 

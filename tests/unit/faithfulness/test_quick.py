@@ -125,7 +125,7 @@ def test_a_map_without_an_order_costs_nothing(tmp_path):
 
 def test_scores_that_are_no_numbers_leave_the_map(tmp_path):
     opened = classifier(Root(), tmp_path, 2, (16, 16))
-    opened.card = opened.card.model_copy(update={"background": [-4.0, -4.0]})
+    opened.card = opened.card.model_copy(update={"background": (-4.0, -4.0)})
     well = Well(np.random.default_rng(0).random((2, 16, 16)).astype(np.float32), opened.card.stains)
     settings = {"target": "control", "fill": "background", "channels": "none", "window": 3}
     found = explain(opened, well, "occlusion", faithfulness=True, **settings)
@@ -163,13 +163,13 @@ def test_cancelled_between_the_map_and_the_measures(real, well):
         ),
         (
             (-1.0, 0.5, 0.9, -2.0, 0.1),
-            ["With everything filled, the score for hit (0.5) is higher than that of the well (−1), so shares of it mean "
-             "little. Keeping only the top 20 % of the map gives 0.9; removing it, −2; the same shape laid elsewhere, 0.1."],
+            ["With everything filled, the score for hit is 0.5, higher than the well's −1: shares of it mean little. Top 20 % of "
+             "the map kept: 0.9; removed: −2; the same shape laid elsewhere: 0.1."],
         ),
         (
             (2.0, 1.99, 5.0, -4.0, 2.0),
-            ["With everything filled, the score for hit (1.99) is almost as high as that of the well (2), so shares of it mean "
-             "little. Keeping only the top 20 % of the map gives 5; removing it, −4; the same shape laid elsewhere, 2."],
+            ["With everything filled, the score for hit is 1.99, almost as high as the well's 2: shares of it mean little. Top "
+             "20 % of the map kept: 5; removed: −4; the same shape laid elsewhere: 2."],
         ),
         ((0.0, 0.0, 0.0, 0.0, 0.0), ["The score is 0 whatever is filled: no map can say why."]),
     ],
