@@ -28,6 +28,8 @@ def network(**fields):
         "gradients": True,
         "layer": layer,
         "head_cost": lambda name: 0.1,
+        "head_may_be_affine": lambda name: True,
+        "cost_by_vector": lambda name, locations: None,
         "forward_seconds": 0.5,
     }
     return SimpleNamespace(**(defaults | fields))
