@@ -4,7 +4,8 @@ r"""Shapley values of the stains.
 
 with v(S) the score of the input in which every stain outside S is replaced by its fill
 (`napari_attribution.methods.fills`). All 2^C subsets are scored for C <= 8; above that, permutations are drawn, with a
-fixed seed, and the spread is the standard error. The values sum to v(all) - v(none).
+fixed seed, and the spread is the standard error. The values sum to v(all) - v(none); stains that say the same share what
+they say, and a stain that speaks against the class is negative.
 
 References
 ----------
@@ -18,7 +19,8 @@ from math import factorial
 import torch
 from torch import Tensor
 
-from napari_attribution.methods.channels.subsets import MOST_EXACT, every_subset, score_subsets
+from napari_attribution.methods.channels.games import Game, linear_game, semivalue_game
+from napari_attribution.methods.channels.subsets import MOST_EXACT
 from napari_attribution.methods.problem import Problem
 
 PERMUTATIONS = 32
@@ -31,35 +33,41 @@ def channel_shapley(problem: Problem) -> tuple[Tensor, Tensor | None]:
     Returns
     -------
     (C,) values in the score's unit, and their (C,) standard error, or None where they are exact.
+
+    Raises
+    ------
+    ClassifierError
+        For scores that are not numbers.
     """
-    C = problem.x.shape[1]
+    return shapley_game(problem.x.shape[1]).play(problem)
+
+
+def shapley_game(C: int) -> Game:
+    """Exact for C <= 8, from `PERMUTATIONS` drawn orders above."""
     if C > MOST_EXACT:
-        return _sampled(problem, C)
-    return shapley_of(score_subsets(problem, every_subset(C))), None
+        return _drawn(C)
+    return semivalue_game(C, lambda size: factorial(size) * factorial(C - size - 1) / factorial(C))
 
 
-def shapley_of(values: Tensor) -> Tensor:
-    """(2^C,) scores of every subset, in the order of `every_subset`, to the (C,) Shapley values."""
-    C = len(values).bit_length() - 1
-    phi = torch.zeros(C)
-    for bits in range(2**C):
-        size = bits.bit_count()
-        for c in range(C):
-            if not bits >> c & 1:
-                weight = factorial(size) * factorial(C - size - 1) / factorial(C)
-                phi[c] += weight * (values[bits | 1 << c] - values[bits])
-    return phi
+def forwards(C: int) -> int:
+    """What the values cost."""
+    return 1 << C if C <= MOST_EXACT else PERMUTATIONS * (C + 1)
 
 
-def _sampled(problem: Problem, C: int) -> tuple[Tensor, Tensor]:
+def _drawn(C: int) -> Game:
+    """Every order puts the stains in one by one: C + 1 subsets."""
     generator = torch.Generator().manual_seed(0)
-    orders = [torch.randperm(C, generator=generator) for _ in range(PERMUTATIONS)]
-    gains = torch.zeros(PERMUTATIONS, C)
-    for row, order in enumerate(orders):
-        subsets = torch.zeros(C + 1, C, dtype=torch.bool)
+    subsets = torch.zeros(PERMUTATIONS, C + 1, C, dtype=torch.bool)
+    weights = torch.zeros(C, PERMUTATIONS, C + 1, dtype=torch.float64)
+    for row in range(PERMUTATIONS):
+        order = torch.randperm(C, generator=generator)
         for step, c in enumerate(order):
-            subsets[step + 1 :, c] = True
-        values = score_subsets(problem, subsets)
-        gains[row, order] = values[1:] - values[:-1]
-        problem.progress(row + 1, PERMUTATIONS)
-    return gains.mean(dim=0), gains.std(dim=0) / PERMUTATIONS**0.5
+            subsets[row, step + 1 :, c] = True
+        weights[order, row, torch.arange(C) + 1] = 1 / PERMUTATIONS
+        weights[order, row, torch.arange(C)] = -1 / PERMUTATIONS
+
+    def error(scores: Tensor) -> Tensor:
+        gains = PERMUTATIONS * torch.einsum("crs,rs->cr", weights, scores.double().view(PERMUTATIONS, C + 1))
+        return torch.div(torch.std(gains, dim=1), PERMUTATIONS**0.5).float()
+
+    return linear_game(subsets.flatten(0, 1), weights.flatten(1), error)
