@@ -7,6 +7,9 @@ import torch
 
 from napari_attribution import Well, explain
 from napari_attribution.errors import LayerError
+from napari_attribution.methods.pixel_ablation_cam import ablate_all
+from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.score import Score
 
 
 def well(seed: int = 0, size: int = 32) -> Well:
@@ -84,14 +87,20 @@ def test_activation_weighted_reading(tmp_path):
     np.testing.assert_allclose(weighted, importance * total, rtol=1e-4, atol=1e-6)
 
 
-def test_a_batch_that_is_larger_than_the_budget_changes_nothing(tmp_path, monkeypatch):
-    from napari_attribution.classifiers import memory
-
+def test_a_batch_that_is_larger_than_the_budget_changes_nothing(tmp_path):
     classifier = networks.opened(networks.make("fully-connected"), tmp_path)
-    at_once = explain(classifier, well(), target="hit").native
-    monkeypatch.setattr(memory.in_batches, "__defaults__", (60_000, 2**31))
-    in_small = explain(classifier, well(), target="hit").native
-    np.testing.assert_allclose(in_small, at_once, rtol=1e-5, atol=1e-6)
+    problem = Problem(classifier, as_input(well()), torch.zeros(1, 3, 1, 1), Score("logit", 1))
+    layer = classifier.layer().name
+    with torch.no_grad():
+        activation = classifier.features(problem.x)
+    at_once = ablate_all(problem, activation, layer)
+    sizes = []
+    in_small = ablate_all(
+        Problem(classifier, problem.x, problem.fill, problem.score, lambda done, total: sizes.append(done)),
+        activation, layer, budget=60_000,
+    )  # fmt: skip
+    assert len(sizes) > 3
+    torch.testing.assert_close(in_small, at_once, rtol=1e-5, atol=1e-6)
 
 
 def test_an_unknown_layer_is_named_with_those_that_exist(tmp_path):

@@ -111,12 +111,12 @@ class Beginning:
         return WITH_GRADIENT * max(0.0, cut.head_cost - self.reads.head_cost) + prod(cut.shape) / self.multiplications
 
     def cost(self, cut: Cut, locations: int) -> float:
-        """Forwards that all drops cost: the product, and the rest of the head for every location."""
+        """Forwards that all drops cost: the product, and the rest of the head for every location and for nothing silenced."""
         start = max(0.0, cut.head_cost - self.end.head_cost)
         product = self.length * self.row_cost(cut)
         if self.by_channel:
             product = WITH_GRADIENT * start + locations * self.column_cost(cut)
-        return start + product + locations * self.end.head_cost
+        return start + product + (locations + 1) * self.end.head_cost
 
     def column_cost(self, cut: Cut) -> float:
         """Forwards that the product costs for one location, where every channel is summed up by itself."""

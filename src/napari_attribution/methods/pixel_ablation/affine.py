@@ -37,11 +37,19 @@ CHECKED_TOGETHER = 3
 _SHARE = 2e-5
 """Of the largest drop: a product that differs by more from brute force is not used."""
 _ROUNDING = 16
-"""Units in the last place of the score that brute force itself may be wrong by."""
+"""Roundings of a score that brute force itself may be wrong by."""
 
 
-def by_backward_pass(problem: Problem, activation: Activation, layer: str, budget: int = BUDGET) -> Tensor | None:
-    """(h', w') drops by one backward pass, or None where the score is not affine in the activation."""
+def by_backward_pass(
+    problem: Problem, activation: Activation, layer: str, rounding: float, budget: int = BUDGET
+) -> Tensor | None:
+    """(h', w') drops by one backward pass, or None where the score is not affine in the activation.
+
+    Parameters
+    ----------
+    rounding : float
+        What one rounding changes of the score.
+    """
     classifier = problem.classifier
     if problem.score.kind == "probability" or not classifier.head_may_be_affine(layer):
         return None
@@ -55,11 +63,11 @@ def by_backward_pass(problem: Problem, activation: Activation, layer: str, budge
     score = score.detach()
     if not _holds_far_away(problem, activation, layer, score, gradient):
         return None
-    return drops if agrees(problem, activation, layer, drops, score, budget) else None
+    return drops if agrees(problem, activation, layer, drops, score, rounding, budget) else None
 
 
 def by_one_product(
-    problem: Problem, activation: Activation, layer: str, whole: Tensor, budget: int = BUDGET
+    problem: Problem, activation: Activation, layer: str, whole: Tensor, rounding: float, budget: int = BUDGET
 ) -> Tensor | None:
     """(h', w') drops by one product up to the end of the head's affine beginning, and the rest of the head for every
     location; None where there is no such beginning, or it saves no work, or it is not affine after all.
@@ -68,6 +76,8 @@ def by_one_product(
     ----------
     whole : (1,) Tensor
         The score with nothing silenced.
+    rounding : float
+        What one rounding changes of it.
     """
     classifier = problem.classifier
     if not classifier.head_gives_gradients(layer):
@@ -92,7 +102,7 @@ def by_one_product(
     # The score with nothing silenced, as exact as the others.
     intact = problem.score.of(classifier.head_without_all(given, torch.zeros(1, count)))
     drops = (intact - in_batches(run, count, bytes_each, budget // 4)).view(values.shape[2:]).to(whole.dtype)
-    return drops if agrees(problem, activation, layer, drops, whole, budget) else None
+    return drops if agrees(problem, activation, layer, drops, whole, rounding, budget) else None
 
 
 def _sums_hold(problem: Problem, activation: Activation, layer: str, given: VectorOfLocations) -> bool:
@@ -114,7 +124,13 @@ def _sums_hold(problem: Problem, activation: Activation, layer: str, given: Vect
 
 
 def agrees(
-    problem: Problem, activation: Activation, layer: str, drops: Tensor, whole: Tensor, budget: int = BUDGET
+    problem: Problem,
+    activation: Activation,
+    layer: str,
+    drops: Tensor,
+    whole: Tensor,
+    rounding: float,
+    budget: int = BUDGET,
 ) -> bool:
     """Whether brute force gives the same drops, to rounding, where they are largest, smallest, and at a few places."""
     flat = drops.flatten().cpu()
@@ -126,8 +142,7 @@ def agrees(
     single = ablate(
         problem, activation, layer, chosen, whole=whole, budget=budget, progress=lambda done, total: None
     ).cpu()
-    rounding = _ROUNDING * torch.finfo(activation.values.dtype).eps
-    tolerance = _SHARE * float(flat.abs().max()) + rounding * float(whole.abs().max())
+    tolerance = _SHARE * float(flat.abs().max()) + _ROUNDING * rounding
     return float((single - flat[chosen]).abs().max()) <= tolerance
 
 

@@ -27,7 +27,7 @@ AFFORDABLE = 20.0
 """Forwards up to which `auto` silences every location of a layer."""
 
 _ROUNDING = 4
-"""Units in the last place of the scores below which a drop is none."""
+"""Roundings of the score up to which a drop is none."""
 
 
 @dataclass(frozen=True)
@@ -106,22 +106,24 @@ def find_drops(
     with torch.no_grad():
         scores = classifier.head(activation, layer)
     whole = problem.score.of(scores)
-    # A small probability is as exact as a large one; a small logit is what is left of large numbers.
-    scale = float((whole if problem.score.kind == "probability" else scores).abs().max())
+    # A small logit is what is left of large numbers; a small probability is as exact as the logits it comes of.
+    largest = float(scores.abs().max())
+    scale = float(whole.abs().max()) * max(1.0, largest) if problem.score.kind == "probability" else largest
+    rounding = torch.finfo(activation.values.dtype).eps * scale
     count = activation.values[0, 0].numel()
 
-    values = by_backward_pass(problem, activation, layer, budget)
+    values = by_backward_pass(problem, activation, layer, rounding, budget)
     if values is not None:
-        return Drops(_settled(values, scale), "backward pass", runs(), count)
-    values = by_one_product(problem, activation, layer, whole, budget)
+        return Drops(_settled(values, rounding), "backward pass", runs(), count)
+    values = by_one_product(problem, activation, layer, whole, rounding, budget)
     if values is not None:
-        return Drops(_settled(values, scale), "one product", runs(), count)
+        return Drops(_settled(values, rounding), "one product", runs(), count)
     if every_location(search, count, cost, head_runs, classifier.head_gives_gradients(layer)):
         values = ablate_all(problem, activation, layer, budget)
-        return Drops(_settled(values, scale, each=True), "every location", runs(), count)
+        return Drops(_settled(values, rounding, each=True), "every location", runs(), count)
     left = max(1, int(head_runs - runs()))
     found = hierarchical(problem, activation, layer, whole, left, budget)
-    values = _settled(found.drops.to(whole.device), scale, each=True)
+    values = _settled(found.drops.to(whole.device), rounding, each=True)
     return Drops(values, "hierarchical", runs(), found.measured, found.agreement)
 
 
@@ -151,7 +153,7 @@ def expected_cost(
     return max(runs, head_runs) * head
 
 
-def _settled(drops: Tensor, scale: float, each: bool = False) -> Tensor:
+def _settled(drops: Tensor, rounding: float, each: bool = False) -> Tensor:
     """The drops, zero all over where even the largest is no more than rounding; and, if they are differences of scores,
     wherever they are no more.
 
@@ -166,7 +168,7 @@ def _settled(drops: Tensor, scale: float, each: bool = False) -> Tensor:
             f"With one location silenced, the classifier's scores are not numbers (NaN or infinity) at "
             f"{int((~finite).sum())} of {drops.numel()} locations of this layer. Choose another layer, or another method."
         )
-    rounding = _ROUNDING * torch.finfo(drops.dtype).eps * scale
+    least = _ROUNDING * rounding
     if each:
-        return torch.where(drops.abs() > rounding, drops, 0)
-    return drops if float(drops.abs().max()) > rounding else torch.zeros_like(drops)
+        return torch.where(drops.abs() > least, drops, 0)
+    return drops if float(drops.abs().max()) > least else torch.zeros_like(drops)
