@@ -23,7 +23,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_attribution.methods.channels.shapley import channel_shapley
+from napari_attribution.methods.channels.values import stain_forwards, stain_values
+from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.parameters import OcclusionParameters
 from napari_attribution.methods.problem import Problem, Result
 
@@ -36,18 +37,24 @@ def compute(problem: Problem, parameters: OcclusionParameters) -> Result:
     drops = _drops(problem, tops, lefts, window, C if parameters.per_stain else 1)
     rows, columns = _covered(tops, window, h), _covered(lefts, window, w)
     windows_over = rows.sum(dim=1)[:, None] * columns.sum(dim=1)
-    importance, spread = torch.zeros(C), None
-    if parameters.channels == "shapley":
-        importance, spread = channel_shapley(problem)
+    stains = stain_values(problem, parameters.channels)
     values = (rows @ drops @ columns.T) / windows_over
     return Result(
         values if parameters.per_stain else values[0],
-        importance,
-        "Shapley value of the stain",
+        stains.importance,
+        stains.meaning,
         problem.score.unit,
-        spread,
+        stains.spread,
         extra={"window": window, "stride": stride, "windows": len(tops) * len(lefts)},
     )
+
+
+def forwards(prices: Prices, parameters: OcclusionParameters) -> float:
+    """The input, every window, and the stains' values."""
+    window, stride = parameters.geometry(prices.size)
+    windows = len(starts(prices.size[0], window, stride)) * len(starts(prices.size[1], window, stride))
+    planes = prices.stains if parameters.per_stain else 1
+    return 1 + windows * planes + stain_forwards(parameters.channels, prices.stains)
 
 
 def starts(length: int, window: int, stride: int) -> list[int]:

@@ -36,9 +36,11 @@ Masks = Annotated[
 ]
 
 StainValues = Annotated[
-    Literal["shapley", "none"],
+    Literal["shapley", "leave-one-out", "keep-one", "permutation", "none"],
     Field(
-        description="The stains' importance beside the map: Shapley values (one forward for each subset of stains), or none"
+        description="The stains' importance beside the map: Shapley values (one forward for each subset of stains); what the "
+        "score loses without the stain, or gains by it alone, or loses when its pixels are shuffled (a few forwards a stain); "
+        "or none"
     ),
 ]
 
@@ -93,6 +95,11 @@ class PcimParameters(Parameters):
 class DcmixParameters(Parameters):
     """Parameters of post-hoc DCMIX."""
 
+    mixing: Literal["tossed", "blended"] = Field(
+        default="tossed",
+        description="What a channel weight is: the chance that its stain is mixed in, wholly or not at all (tossed), or how much "
+        "of its stain is (blended), which asks the network of images half as bright",
+    )
     steps: int = Field(default=8, ge=1, le=1000, description="Number of steps in which the channel weights are trained")
     shapley: bool = Field(
         default=True, description="Compute the exact Shapley value of every stain beside it (up to 8 stains)"

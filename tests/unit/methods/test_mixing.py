@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from napari_attribution import Well, explain
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.torchscript import torchscript_network
-from napari_attribution.errors import Cancelled
+from napari_attribution.errors import Cancelled, ClassifierError, RequestError
+from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.cost import forwards_needed
+from napari_attribution.methods.explain import check_parameters
 
 SIZE = 64
 
@@ -79,9 +82,13 @@ def test_places_that_nothing_pulls_at_read_zero():
     assert not found.map[40:, 40:].any()
 
 
+@pytest.mark.parametrize("mixing", ["tossed", "blended"])
 @pytest.mark.parametrize("stain", [0, 1, 2])
-def test_dcmix_and_shapley_find_the_stain(stain):
-    found = explain(classifier_of(Disc(stain, 30, 30, 8)), cells(), "dcmix", target="hit", fill="background")
+def test_dcmix_and_shapley_find_the_stain(stain, mixing):
+    found = explain(
+        classifier_of(Disc(stain, 30, 30, 8)), cells(), "dcmix", target="hit", fill="background", mixing=mixing
+    )
+    assert found.record["found"]["mixing"] == mixing
     name = networks.STAINS[stain]
     assert found.channel_importance[name] == pytest.approx(1)
     shapley = found.record["found"]["shapley"]
@@ -175,6 +182,156 @@ def test_a_stain_that_speaks_against_the_class_is_negative(method):
     assert importance["ER"] < -0.5
     assert importance["Mito"] == pytest.approx(0, abs=1e-6)
     assert found.per_stain["ER"].sum() < 0 < found.per_stain["DNA"].sum()
+
+
+def test_blended_weights_are_trained_as_written(tmp_path):
+    """Against the two games in loops, one image and one weight at a time."""
+    network = networks.make("gap")
+    classifier = networks.opened(network, tmp_path)
+    w = Well(np.random.default_rng(1).normal(size=(3, 32, 32)).astype(np.float32), networks.STAINS)
+    found = explain(classifier, w, "dcmix", target="dead", fill="background", mixing="blended", steps=3, shapley=False)
+    x = torch.from_numpy(w.pixels.copy())
+    alpha = [0.5, 0.5, 0.5]
+    for _ in range(3):
+        weights = [torch.tensor(value, requires_grad=True) for value in alpha]
+        keep = torch.stack([weight * plane for weight, plane in zip(weights, x, strict=True)])
+        remove = torch.stack([(1 - weight) * plane for weight, plane in zip(weights, x, strict=True)])
+        gain = network(keep[None])[0, 2] - network(remove[None])[0, 2]
+        pulls = [float(pull) for pull in torch.autograd.grad(gain, weights)]
+        most = max(abs(pull) for pull in pulls)
+        alpha = [min(1, max(0, value + pull / most / 6)) for value, pull in zip(alpha, pulls, strict=True)]
+    np.testing.assert_allclose(found.record["found"]["alpha"], alpha, atol=1e-5)
+    assert "shapley" not in found.record["found"]
+    assert (
+        max(found.channel_importance, key=lambda name: abs(found.channel_importance[name]))
+        == (networks.STAINS[int(np.argmax(np.abs(np.array(alpha) - 0.5)))])
+    )
+
+
+def test_the_strongest_weight_just_reaches_its_bound():
+    for steps in (1, 8, 30):
+        found = explain(classifier_of(Difference()), cells(), "dcmix", target="hit", fill="background", steps=steps)
+        alpha = np.array(found.record["found"]["alpha"])
+        assert alpha[1] == pytest.approx(0, abs=1e-6)
+        assert 0.5 < alpha[0] < 1
+        assert alpha[2] == pytest.approx(0.5)
+        np.testing.assert_allclose(found.record["found"]["pull"], found.record["found"]["shapley"], atol=1e-5)
+
+
+def test_stains_that_say_the_same_move_alike():
+    class Either(nn.Module):
+        """One of the first two is enough."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            bright = x[:, :2].mean(dim=(2, 3))
+            seen = 1 - torch.prod(1 - torch.clamp(2 * bright, 0.0, 1.0), dim=1)
+            return torch.stack([-seen, seen, seen * 0], dim=1)
+
+    w = cells()
+    both = Well(np.stack([w.pixels[0], w.pixels[0], w.pixels[2]]), networks.STAINS)
+    found = explain(classifier_of(Either()), both, "dcmix", target="hit", fill="background")
+    importance = found.channel_importance
+    assert importance["DNA"] == pytest.approx(importance["ER"], abs=1e-6)
+    assert importance["DNA"] == pytest.approx(0.5, abs=1e-6)
+    assert importance["Mito"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("mixing", ["tossed", "blended"])
+def test_dcmix_of_a_constant_classifier_is_zero(mixing):
+    class Constant(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([x.mean(dim=(1, 2, 3))[:, None] * 0 + value for value in (0.0, 1.0, 0.5)], dim=1)
+
+    found = explain(classifier_of(Constant()), cells(), "dcmix", mixing=mixing)
+    assert not found.map.any()
+    assert not any(found.channel_importance.values())
+    assert found.record["found"]["alpha"] == [0.5, 0.5, 0.5]
+
+
+def test_blended_weights_need_gradients():
+    with pytest.raises(RequestError, match="Choose the mixing tossed"):
+        explain(classifier_of(Disc(0, 30, 30, 8)), cells(), "dcmix", mixing="blended", estimate="masks")
+
+
+@pytest.mark.parametrize("mixing", ["tossed", "blended"])
+def test_gradients_that_are_not_numbers_are_an_error(mixing):
+    class Root(nn.Module):
+        """Its scores are numbers; where the first stain is half there, their slope is not."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            off = x[:, 0].mean(dim=(1, 2)) - 0.5
+            seen = torch.sqrt(off * off) + x[:, 1].mean(dim=(1, 2))
+            return torch.stack([-seen, seen, seen * 0], dim=1)
+
+    w = Well(np.ones((3, SIZE, SIZE), np.float32), networks.STAINS)
+    with pytest.raises(ClassifierError, match="gradients are not numbers"):
+        explain(
+            classifier_of(Root()), w, "dcmix", "hit", fill="background", mixing=mixing, estimate="gradient",
+            accept_flaws=True,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("stains", [3, 12])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"shapley": False},
+        {"mixing": "blended"},
+        {"mixing": "blended", "shapley": False, "steps": 3},
+        {"estimate": "masks", "masks": 64},
+        {"estimate": "masks", "masks": 64, "shapley": False},
+    ],
+)
+def test_what_dcmix_costs_is_what_is_counted(values, stains):
+    class Mean(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen = x[:, 1].mean(dim=(1, 2))
+            return torch.stack([-seen, seen, torch.zeros_like(seen)], dim=1)
+
+    names = [f"stain {index}" for index in range(stains)]
+    card = networks.card(16, stains=names, mean=[0.0] * stains, std=[1.0] * stains, background=[0.0] * stains)
+    classifier = Classifier(torchscript_network(torch.jit.script(Mean()), torch.device("cpu")), card)
+    pixels = np.random.default_rng(0).uniform(1, 2, size=(stains, 16, 16)).astype(np.float32)
+    found = explain(classifier, Well(pixels, names), "dcmix", target="hit", **values)
+    needed = forwards_needed(classifier, "dcmix", check_parameters(METHODS["dcmix"], values))
+    assert found.forwards == pytest.approx(needed, abs=0.02)
+    assert max(found.channel_importance, key=found.channel_importance.get) == "stain 1"
+    assert ("shapley" in found.record["found"]) == values.get("shapley", True)
+
+
+@pytest.mark.slow
+def test_dcmix_ranks_the_stains_of_planted_fields_as_shapley_values_do():
+    """Fresh fields of the sample data: the changed stain on top, and the mean Spearman with the exact Shapley values."""
+    import sys
+    from itertools import product
+    from pathlib import Path
+
+    from scipy.stats import spearmanr
+
+    from napari_attribution import load_classifier
+    from napari_attribution.methods.channels.problems import problems_of
+    from napari_attribution.methods.channels.subsets import every_subset, score_subsets
+
+    folder = Path(__file__).parents[3] / "sample_data"
+    sys.path.insert(0, str(folder))
+    from fields import Scene
+    from stains import CLASSES, STAIN_OF, STAINS
+
+    from napari_attribution.methods.channels.mixing import train
+    from napari_attribution.methods.channels.shapley import shapley_game
+
+    classifier = load_classifier(folder / "phenotypes.pt", "cpu")
+    top, agreement = [], []
+    for phenotype, scene in product(CLASSES[1:], [Scene(90_000 + number) for number in range(4)]):
+        field = scene.field(phenotype)
+        (problem,) = problems_of(classifier, Well(field.pixels, STAINS, (0.65, 0.65)), phenotype)
+        scores = score_subsets(problem, every_subset(5))
+        change = (train(scores).alpha - 0.5).numpy()
+        top.append(STAINS[change.argmax()] == STAIN_OF[phenotype])
+        agreement.append(spearmanr(change, shapley_game(5).of(scores)).statistic)
+    assert all(top)
+    assert np.mean(agreement) >= 0.95
 
 
 @pytest.mark.parametrize("size", [100, 33, 250])
