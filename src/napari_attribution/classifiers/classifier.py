@@ -274,17 +274,20 @@ class Classifier:
 
     def head_without(self, given: VectorOfLocations, locations: Tensor) -> Tensor:
         """Run the rest of the head with each of the given flat locations silenced: (N, K) scores in float64."""
-        return self._rest_of_head(given, given.given[locations].double())
+        chosen = given.given[locations.to(given.given.device)]
+        return self._rest_of_head(given, chosen.to(_most_exact(chosen.device)))
 
     def head_without_all(self, given: VectorOfLocations, silenced: Tensor) -> Tensor:
         """The same with several locations silenced at once: (N, h' * w') of them, 1 for silenced, to (N, K) scores."""
-        return self._rest_of_head(given, silenced.to(given.given).double() @ given.given.double())
+        exact = _most_exact(given.given.device)
+        return self._rest_of_head(given, silenced.to(given.given.device, exact) @ given.given.to(exact))
 
     def _rest_of_head(self, given: VectorOfLocations, taken: Tensor) -> Tensor:
         self.forwards += len(taken) * given.beginning.rest_cost
-        vectors = given.vector.double() - taken.reshape(-1, *given.vector.shape[1:])
+        exact = _most_exact(given.vector.device)
+        vectors = given.vector.to(exact) - taken.reshape(-1, *given.vector.shape[1:])
         with torch.no_grad(), torch.jit.optimized_execution(False):
-            return self._scorer.read(given.beginning.rest(vectors, given.beside), vectors, torch.float64)
+            return self._scorer.read(given.beginning.rest(vectors, given.beside), vectors, exact)
 
     def head_may_be_affine(self, layer: str | None = None) -> bool:
         """Whether nothing is seen behind the layer that no affine head has."""
@@ -318,3 +321,8 @@ class Classifier:
     def head_gives_gradients(self, layer: str | None = None) -> bool:
         """Whether the scores can be derived by the layer's activation."""
         return self.gradients and self._splitter.halves(self.layer(layer).name).gradients
+
+
+def _most_exact(device: torch.device) -> torch.dtype:
+    """Double precision, which Apple's GPUs do not have."""
+    return torch.float32 if device.type == "mps" else torch.float64

@@ -335,13 +335,13 @@ class HeadBeginning:
         return given if self._weight is None else given @ self._weight.flatten(1).T.to(given.dtype)
 
     def rest(self, vectors: Tensor, beside: tuple[Any, ...]) -> Any:
-        """(N, ...) float64 vectors to what the network returns for them, in double precision where that can be had; what
-        crosses beside is that of one input.
+        """(N, ...) vectors to what the network returns for them, in double precision where they are and it can be had;
+        what crosses beside is that of one input.
 
         A location of thousands changes a score by so little that the difference of two float32 scores is mostly rounding.
         """
         carried = carry_all(beside, self._end, 1, len(vectors))
-        if self._exactly is not None:
+        if self._exactly is not None and vectors.dtype == torch.float64:
             try:
                 return self._exactly(vectors.clone(), carried)
             except (RuntimeError, NotImplementedError) as error:

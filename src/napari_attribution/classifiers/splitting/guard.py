@@ -65,9 +65,15 @@ def _difference_of_scores(halves: Halves, whole: Whole, x: Tensor) -> str:
                 return "one input's remains do not serve for several activations"
     maps, carried = halves.features(x[:1].clone())
     silenced = whole.read(halves.head(torch.zeros_like(maps), carried), maps)
-    if torch.equal(silenced, whole.read(halves.head(maps, carried), maps)):
+    intact = whole.read(halves.head(maps, carried), maps)
+    if torch.equal(silenced, intact) and not _is_constant(whole, x, intact):
         return "the scores do not depend on it"
     return ""
+
+
+def _is_constant(whole: Whole, x: Tensor, scores: Tensor) -> bool:
+    """Whether the scores depend on nothing at all, so that no layer can be blamed for it."""
+    return all(torch.equal(whole.scores(probe), scores) for probe in (torch.zeros_like(x[:1]), x[-1:].flip(-1)))
 
 
 def _difference_of_gradients(halves: Halves, whole: Whole, x: Tensor) -> str:

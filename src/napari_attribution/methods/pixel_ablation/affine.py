@@ -79,16 +79,23 @@ def by_one_product(
     rounding : float
         What one rounding changes of it.
     """
-    classifier = problem.classifier
-    if not classifier.head_gives_gradients(layer):
+    if not problem.classifier.head_gives_gradients(layer):
         return None
     try:
-        found = classifier.locations_to_vector(activation, layer, budget)
+        drops = _by_vector(problem, activation, layer, budget)
     except (RuntimeError, ValueError):
         return None  # what cannot be derived, or batched, is no way; the heads themselves are left
-    if found is None:
+    if drops is None:
         return None
-    given, values = found, activation.values
+    drops = drops.to(whole.dtype)
+    return drops if agrees(problem, activation, layer, drops, whole, rounding, budget) else None
+
+
+def _by_vector(problem: Problem, activation: Activation, layer: str, budget: int) -> Tensor | None:
+    classifier, values = problem.classifier, activation.values
+    given = classifier.locations_to_vector(activation, layer, budget)
+    if given is None or not _sums_hold(problem, activation, layer, given):
+        return None
     count = values[0, 0].numel()
 
     def run(part: slice) -> Tensor:
@@ -96,13 +103,10 @@ def by_one_product(
         problem.progress(min(part.stop, count), count)
         return scores
 
-    bytes_each = 32 * found.given.shape[1]
-    if not _sums_hold(problem, activation, layer, given):
-        return None
     # The score with nothing silenced, as exact as the others.
     intact = problem.score.of(classifier.head_without_all(given, torch.zeros(1, count)))
-    drops = (intact - in_batches(run, count, bytes_each, budget // 4)).view(values.shape[2:]).to(whole.dtype)
-    return drops if agrees(problem, activation, layer, drops, whole, rounding, budget) else None
+    bytes_each = 32 * given.given.shape[1]
+    return (intact - in_batches(run, count, bytes_each, budget // 4)).view(values.shape[2:])
 
 
 def _sums_hold(problem: Problem, activation: Activation, layer: str, given: VectorOfLocations) -> bool:

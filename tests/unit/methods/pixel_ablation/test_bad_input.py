@@ -164,3 +164,15 @@ def test_a_network_without_gradients(opened):
     found = drops_at(asked, classifier.layer().name)
     truth = brute_force(network, asked.x, asked.score)
     assert float((found - truth).abs().max() / truth.abs().max()) < 1e-3
+
+
+@pytest.mark.parametrize("how", ["scripted", "exported"])
+def test_a_classifier_that_always_says_the_same_gives_zeros_and_says_so(how, opened):
+    network = made(Mean(), nn.Linear(12, 3))
+    with torch.no_grad():
+        network.head[1].weight.zero_()
+    classifier = opened(network, how)
+    assert classifier.default_layer is not None
+    found = explain(classifier, well(), target="hit")
+    assert not found.native.any()
+    assert any("zero everywhere" in warning for warning in found.warnings)
