@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.examination import examine, probes
-from napari_attribution.classifiers.memory import BUDGET, in_batches
+from napari_attribution.classifiers.memory import BUDGET, batch_bytes, in_batches
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.scorer import Scorer
 from napari_attribution.classifiers.splitting import cuts
@@ -249,6 +249,7 @@ class Classifier:
         if found is None or 8 * found.length * locations > budget:
             return None
         maps, (carried,) = activation.values, activation.carried
+        allowed = batch_bytes(budget // 2, maps.device)
 
         def rows(part: slice) -> Tensor:
             made = found.rows(maps, carried, part)
@@ -263,7 +264,7 @@ class Classifier:
                 given = found.columns(maps, carried)
                 self.forwards += WITH_GRADIENT * (chosen.head_cost - found.rest_cost) + locations * found.column_cost
             else:
-                given = in_batches(rows, found.length, 20 * n * locations, budget // 2).T
+                given = in_batches(rows, found.length, 20 * n * locations, allowed).T
         return VectorOfLocations(vector, given.detach(), beside, found)
 
     def cost_by_vector(self, layer: str | None, locations: int) -> float | None:

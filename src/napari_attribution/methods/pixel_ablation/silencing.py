@@ -12,15 +12,12 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.classifier import Activation
-from napari_attribution.classifiers.memory import in_batches
+from napari_attribution.classifiers.memory import batch_bytes, in_batches
 from napari_attribution.classifiers.splitting.splitter import Layer
 from napari_attribution.methods.problem import Problem, Progress
 
 BUDGET = 512 * 2**20
 """Bytes that may be taken beside the network, unless asked otherwise."""
-
-_CACHED = 24 * 2**20
-"""A processor is fastest with batches whose numbers stay near it; only GPUs want larger ones."""
 
 Block = tuple[int, int, int, int]
 """First row, row behind the last, first column, column behind the last."""
@@ -110,8 +107,7 @@ def sizes(
     larger = values[0].numel() / prod(layer.shape)
     each = (layer.gradient_bytes if gradients else layer.head_bytes) * larger
     each += (4 if gradients else 2) * values[0].numel() * values.element_size()
-    allowed = budget if values.device.type != "cpu" else min(budget, _CACHED)
-    return int(each), allowed, 1 if problem.classifier.one_by_one else 2**31
+    return int(each), batch_bytes(budget, values.device), 1 if problem.classifier.one_by_one else 2**31
 
 
 def batched_gradients(
