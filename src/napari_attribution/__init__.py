@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_attribution.classifiers import load_classifier as load_classifier
     from napari_attribution.faithfulness.explain import explain as explain
     from napari_attribution.methods import Attribution as Attribution
+    from napari_attribution.methods.channels.importance import channel_importance as channel_importance
     from napari_attribution.wells import Well as Well
     from napari_attribution.wells import read_well as read_well
 
@@ -22,12 +23,22 @@ _HOME = {
     "Classifier": "classifiers",
     "ClassifierCard": "classifiers",
     "Well": "wells",
+    "channel_importance": "methods.channels.importance",
     "explain": "faithfulness.explain",
     "load_classifier": "classifiers",
     "read_well": "wells",
 }
 
-__all__ = ["Attribution", "Classifier", "ClassifierCard", "Well", "explain", "load_classifier", "read_well"]
+__all__ = [
+    "Attribution",
+    "Classifier",
+    "ClassifierCard",
+    "Well",
+    "channel_importance",
+    "explain",
+    "load_classifier",
+    "read_well",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from napari_attribution.methods.parameters import (
     DcmixParameters,
+    FusedAblationCamParameters,
     OcclusionParameters,
     Parameters,
     PcimParameters,
@@ -74,6 +75,15 @@ METHODS: dict[str, Method] = {
             PixelAblationCamParameters,
             "pixel_ablation_cam",
             looks_inside=True,
+        ),
+        Method(
+            "fused-ablation-cam",
+            "Fused Ablation-CAM",
+            "What the stages of the network agree on: the drop of the score, place by place, at the scale of a cell's parts.",
+            FusedAblationCamParameters,
+            "fused_ablation_cam",
+            looks_inside=True,
+            needs_gradients=True,
         ),
         Method(
             "pcim",

@@ -12,13 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.methods.catalogue import ALL
-from napari_attribution.methods.parameters import (
-    DcmixParameters,
-    OcclusionParameters,
-    Parameters,
-    PcimParameters,
-    from_masks,
-)
+from napari_attribution.methods.parameters import Parameters
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
@@ -111,57 +105,13 @@ class Prices:
         _, rows, columns = self.classifier.layer(layer).shape
         return rows * columns * (self.size[0] * self.size[1]) / (measured[0] * measured[1])
 
-    def shapley(self, wanted: bool = True) -> int:
-        """The stains' Shapley values; nothing where they are not wanted."""
-        from napari_attribution.methods.channels.shapley import PERMUTATIONS
-        from napari_attribution.methods.channels.subsets import MOST_EXACT
+    def stain_values(self, which: str) -> int:
+        """What stands beside a map: an estimator's values of the stains."""
+        from napari_attribution.methods.channels.values import stain_forwards
 
-        if not wanted:
-            return 0
-        return 1 << self.stains if self.stains <= MOST_EXACT else PERMUTATIONS * (self.stains + 1)
+        return stain_forwards(which, self.stains)
 
 
 def _cost_of(module: str) -> Callable[[Prices, Any], float]:
-    found = getattr(import_module(f"napari_attribution.methods.{module}"), "forwards", None)
-    cost: Callable[[Prices, Any], float] = found or _OF_MODULE[module]
+    cost: Callable[[Prices, Any], float] = import_module(f"napari_attribution.methods.{module}").forwards
     return cost
-
-
-def _of_pcim(prices: Prices, settings: PcimParameters) -> float:
-    shapley = prices.shapley(not settings.per_stain)
-    if from_masks(settings, prices.classifier.gradients):
-        return _of_masks(settings.masks) + shapley
-    games = 1 if settings.form == "literal" else 2
-    return settings.steps * games * prices.with_gradient + shapley
-
-
-def _of_dcmix(prices: Prices, settings: DcmixParameters) -> float:
-    from napari_attribution.methods.channels.subsets import MOST_EXACT
-
-    C = prices.stains
-    shapley = prices.shapley(settings.shapley)
-    if not from_masks(settings, prices.classifier.gradients):
-        return settings.steps * 2 * prices.with_gradient + shapley
-    if C <= MOST_EXACT:
-        return _of_masks(settings.masks) + (1 << C)
-    return _of_masks(settings.masks) + 2 * max(settings.masks // 2, 2 * C) + shapley
-
-
-def _of_occlusion(prices: Prices, settings: OcclusionParameters) -> float:
-    from napari_attribution.methods.occlusion import starts
-
-    window, stride = settings.geometry(prices.size)
-    windows = len(starts(prices.size[0], window, stride)) * len(starts(prices.size[1], window, stride))
-    return 1 + windows * (prices.stains if settings.per_stain else 1) + prices.shapley(settings.channels == "shapley")
-
-
-def _of_masks(count: int) -> int:
-    return 2 * max(1, count // 2)
-
-
-_OF_MODULE: dict[str, Callable[[Prices, Any], float]] = {
-    "pcim": _of_pcim,
-    "dcmix": _of_dcmix,
-    "occlusion": _of_occlusion,
-}
-"""For modules that do not say it themselves."""

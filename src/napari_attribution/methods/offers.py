@@ -88,6 +88,14 @@ def _check_mixing(classifier: Classifier, method: Method, settings: PcimParamete
         from napari_attribution.methods.pcim import LITERAL_NEEDS_GRADIENTS
 
         raise RequestError(LITERAL_NEEDS_GRADIENTS)
+    if (
+        isinstance(settings, DcmixParameters)
+        and settings.mixing == "blended"
+        and from_masks(settings, classifier.gradients)
+    ):
+        from napari_attribution.methods.dcmix import BLENDED_NEEDS_GRADIENTS
+
+        raise RequestError(BLENDED_NEEDS_GRADIENTS)
 
 
 def _remark(classifier: Classifier, settings: Parameters, forwards: float) -> str:

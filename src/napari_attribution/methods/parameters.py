@@ -73,17 +73,49 @@ class PixelAblationCamParameters(Parameters):
     channels: StainValues = "shapley"
 
 
+Region = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=0.5,
+        description="Size of the regions by which evidence is weighed (standard deviation, as a share of the input's longer side): 0.1 "
+        "for what one part of the image shows; with 0, every place, and every cell, stands for itself",
+    ),
+]
+
+
+class FusedAblationCamParameters(Parameters):
+    """Parameters of fused Pixel Ablation-CAM."""
+
+    finest: float = Field(
+        default=4.0,
+        ge=1,
+        le=64,
+        description="Stride, in pixels of the input, of the finest layer that has a part in the map",
+    )
+    region: Region = 0.0
+    channels: StainValues = "shapley"
+
+
 class PcimParameters(Parameters):
     """Parameters of PCIM."""
 
-    form: Literal["smooth", "literal"] = Field(
-        default="smooth",
-        description="smooth: mixing weights on a coarse grid, keep and remove games; literal: one free weight per pixel",
+    form: Literal["coarse-to-fine", "smooth", "literal"] = Field(
+        default="coarse-to-fine",
+        description="coarse-to-fine: what fine places and the regions around them agree on; smooth: mixing weights on a grid; "
+        "literal: one free weight per pixel, as published",
     )
     per_stain: bool = Field(
         default=True, description="One mixing weight per location and stain, instead of one shared by the stains"
     )
-    steps: int = Field(default=5, ge=1, le=1000, description="Number of steps in which the mixing weights are trained")
+    steps: int = Field(default=8, ge=1, le=1000, description="Number of steps in which the mixing weights are trained")
+    fine: float = Field(
+        default=4.0,
+        ge=0,
+        le=64,
+        description="Coarse-to-fine form: standard deviation of a fine place, in pixels of the input",
+    )
+    region: Region = 0.1
     grid: int = Field(
         default=32, ge=2, le=512, description="Mixing weights along the longer side of the input (smooth form)"
     )

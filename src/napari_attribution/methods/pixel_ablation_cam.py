@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import torch
 
-from napari_attribution.methods.channels.shapley import channel_shapley
+from napari_attribution.methods.channels.values import stain_values
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.parameters import PixelAblationCamParameters
 from napari_attribution.methods.pixel_ablation.drops import drops_at, expected_cost, find_drops
@@ -40,7 +40,7 @@ def forwards(prices: Prices, parameters: PixelAblationCamParameters) -> float:
     """Forwards that one input takes, as far as the network's steps tell beforehand (see `drops.expected_cost`)."""
     layer = parameters.layer
     heads = expected_cost(prices.classifier, layer, prices.locations(layer), parameters.search, parameters.head_runs)
-    return prices.features(layer) + heads + prices.shapley(parameters.channels == "shapley")
+    return prices.features(layer) + heads + prices.stain_values(parameters.channels)
 
 
 def compute(problem: Problem, parameters: PixelAblationCamParameters) -> Result:
@@ -65,13 +65,11 @@ def compute(problem: Problem, parameters: PixelAblationCamParameters) -> Result:
     if parameters.reading == "activation-weighted":
         drops = drops * activation.values[0].sum(dim=0)
         units = f"{problem.score.unit} x activation"
-    importance, spread = torch.zeros(problem.x.shape[1]), None
-    if parameters.channels == "shapley":
-        importance, spread = channel_shapley(problem)
+    importance, spread, meaning = stain_values(problem, parameters.channels)
     return Result(
         drops.cpu(),
         importance,
-        "Shapley value of the stain",
+        meaning,
         units,
         spread,
         layer.grid,

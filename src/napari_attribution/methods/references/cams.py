@@ -11,10 +11,10 @@ from torch import Tensor
 from napari_attribution.classifiers.classifier import Activation
 from napari_attribution.classifiers.memory import in_batches
 from napari_attribution.classifiers.splitting.splitter import Layer
+from napari_attribution.methods.channels.values import stain_values
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.problem import Problem, Result
 from napari_attribution.methods.references.parameters import CamParameters
-from napari_attribution.methods.references.stains import stains_beside
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class FeatureMap:
 
     def result(self, values: Tensor, parameters: CamParameters, units: str, **found: object) -> Result:
         """The answer that this map makes, with the stains' Shapley values beside it where they are wanted."""
-        stains = stains_beside(self.problem, parameters.channels == "shapley")
+        stains = stain_values(self.problem, parameters.channels)
         extra = {"layer": self.layer.name, "locations": list(self.activation.values.shape[2:]), **found}
         return Result(values.cpu(), stains.importance, stains.meaning, units, stains.spread, self.layer.grid, extra)
 
@@ -113,5 +113,5 @@ def drops(features: FeatureMap, silenced: Tensor, whole: Tensor | None = None) -
 
 def cost(prices: Prices, parameters: CamParameters, heads: float) -> float:
     """Of a run up to the layer, and so many behind it, and the stains' Shapley values where they are wanted."""
-    shapley = prices.shapley(parameters.channels == "shapley")
-    return prices.features(parameters.layer) + heads * prices.head(parameters.layer) + shapley
+    stains = prices.stain_values(parameters.channels)
+    return prices.features(parameters.layer) + heads * prices.head(parameters.layer) + stains

@@ -12,12 +12,12 @@ from __future__ import annotations
 from math import ceil
 
 from napari_attribution.classifiers.memory import BUDGET
+from napari_attribution.methods.channels.values import stain_values
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.problem import Problem, Result
 from napari_attribution.methods.references.captum_extra import counted, require
 from napari_attribution.methods.references.parameters import CaptumOcclusionParameters
 from napari_attribution.methods.references.paths import bytes_with_gradient
-from napari_attribution.methods.references.stains import stains_beside
 
 
 def compute(problem: Problem, parameters: CaptumOcclusionParameters) -> Result:
@@ -44,7 +44,7 @@ def compute(problem: Problem, parameters: CaptumOcclusionParameters) -> Result:
     )
     problem.progress(total, total)
     values = found[0].float().cpu()
-    stains = stains_beside(problem, parameters.channels == "shapley")
+    stains = stain_values(problem, parameters.channels)
     return Result(
         values if parameters.per_stain else values[0],
         stains.importance,
@@ -58,7 +58,7 @@ def compute(problem: Problem, parameters: CaptumOcclusionParameters) -> Result:
 def forwards(prices: Prices, parameters: CaptumOcclusionParameters) -> float:
     """One for the whole input, and one a window (and stain)."""
     planes = prices.stains if parameters.per_stain else 1
-    return 1 + planes * _windows(prices.size, parameters) + prices.shapley(parameters.channels == "shapley")
+    return 1 + planes * _windows(prices.size, parameters) + prices.stain_values(parameters.channels)
 
 
 def _windows(size: tuple[int, int], parameters: CaptumOcclusionParameters) -> int:

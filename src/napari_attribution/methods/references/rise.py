@@ -24,10 +24,10 @@ from math import ceil
 import torch
 from torch import Tensor
 
+from napari_attribution.methods.channels.values import stain_values
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.problem import Problem, Result
 from napari_attribution.methods.references.parameters import RiseParameters
-from napari_attribution.methods.references.stains import stains_beside
 
 _AT_ONCE = 64
 """Masks whose rows and columns are multiplied out together when they are summed."""
@@ -49,7 +49,7 @@ def compute(problem: Problem, parameters: RiseParameters) -> Result:
         scores = scores - scores[0]
         scores = scores - scores.mean()
     values = masks.sum_by(scores) / (parameters.masks * parameters.keep)
-    stains = stains_beside(problem)
+    stains = stain_values(problem, "none")
     return Result(values, stains.importance, stains.meaning, problem.score.unit)
 
 

@@ -1,0 +1,65 @@
+"""PCIM's coarse-to-fine form: what is summed, and what two scales agree on. See `napari_attribution.methods.pcim`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.regions import borne_out
+from napari_attribution.methods.scales import smoothed
+
+LEAN = 0.3
+"""How far alpha leans, at last, towards the region that is most in favour."""
+
+
+def evidence(problem: Problem, steps: int, region: float) -> Tensor:
+    """(C, h, w) pull of every pixel and stain, in the score's unit: what mixing it in gains, over the way.
+
+    Parameters
+    ----------
+    steps : int
+        Of two games each: four forwards, two of them with their gradients.
+    region : float
+        Sigma of a region, in pixels.
+    """
+    x, fill = problem.x, problem.fill
+    difference = x - fill
+    total = torch.zeros(x.shape[1:])
+    lean = torch.zeros(x.shape[2:])
+    for step in range(steps):
+        level = 0.5 - (step + 0.5) / (2 * steps)
+        alpha = (level + lean).clamp(0, 1).to(x.device)
+        # One after the other: both at once would take twice the memory of the network's own peak.
+        kept = problem.gradient(fill + alpha * difference)
+        rest = problem.gradient(fill + (1 - alpha) * difference)
+        total += ((kept + rest) * difference / 2)[0].cpu()
+        favour = smoothed(total.sum(dim=0), region)
+        favour = favour - favour.mean()
+        lean = LEAN * (step + 1) / steps * favour / favour.abs().max().clamp_min(1e-12)
+        problem.progress(step + 1, steps)
+    return total / steps
+
+
+def agreed(pull: Tensor, fine: float, region: float) -> Tensor:
+    """(C, h, w) signed mixing weights in [-1, 1]: fine places, weighed by their regions, shared out among the stains.
+
+    Parameters
+    ----------
+    pull : (C, h, w) Tensor
+        From `evidence`.
+    fine, region : float
+        Sigmas, in pixels.
+    """
+    of_stains = smoothed(pull, fine)
+    weight = borne_out(of_stains.sum(dim=0), pull.sum(dim=0), region)
+    weight = weight / weight.abs().max().clamp_min(torch.finfo(weight.dtype).tiny)
+    return weight.clamp_min(0) * _shares(of_stains) - (-weight).clamp_min(0) * _shares(-of_stains)
+
+
+def _shares(of_stains: Tensor) -> Tensor:
+    """(C, h, w) parts of 1 at every place, in proportion to what is positive there; even where nothing is."""
+    positive = of_stains.clamp_min(0)
+    total = positive.sum(dim=0)
+    even = torch.full_like(positive, 1 / len(positive))
+    return torch.where(total > 0, positive / total.clamp_min(torch.finfo(total.dtype).tiny), even)

@@ -1,0 +1,51 @@
+r"""Regions: evidence weighed by how far the region around it speaks for the class.
+
+A well is called for what some of its cells show, or for what one part of it shows: a colony, a corner, one tile of a mosaic. In
+the second case, single places elsewhere that look alike are chance, and a map is more faithful without them:
+
+    M = (e + floor) r^4,   r = how far G * evidence lies above its mean, the farthest 1
+
+with e the positive evidence divided by its largest value and G a Gaussian of a region's size. It is relative on purpose: where the
+image as a whole speaks against the class, smoothed evidence may be negative even where it is strongest.
+
+Weighed so, a map finds one treated tile among nine far better, and single affected cells among others worse
+(`benchmarks/faithfulness.py`). To tell the two cases apart by the evidence itself (how many regions stand out, how
+smoothed variance grows with the scale) was tried; a tenth to a fifth of the images came out on the wrong side.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from napari_attribution.methods.scales import smoothed, standing_out, strongest_one
+
+POWER = 4.0
+FLOOR = 0.03
+"""What a place in a favoured region keeps without evidence of its own, as a share of the strongest."""
+
+
+def borne_out(evidence: Tensor, coarse: Tensor, sigma: float) -> Tensor:
+    """Signed evidence, weighed by its region; what speaks against the class alike.
+
+    Parameters
+    ----------
+    evidence : (h, w) Tensor
+    coarse : (h, w) Tensor
+        What regions are judged by, in any unit.
+    sigma : float
+        Standard deviation of a region, in pixels; with 0 the evidence is returned as it is.
+
+    Returns
+    -------
+    (h, w) Tensor, in the evidence's unit; its strongest place keeps its value, on either side.
+    """
+    if sigma <= 0:
+        return evidence
+    around = smoothed(coarse, sigma)
+    # The floor puts an order into a favoured region; what speaks against the class needs none.
+    return _weighed(evidence, around, FLOOR) - _weighed(-evidence, -around, 0.0)
+
+
+def _weighed(evidence: Tensor, around: Tensor, floor: float) -> Tensor:
+    weighed = (strongest_one(evidence) + floor) * standing_out(around) ** POWER
+    return strongest_one(weighed) * evidence.max().clamp_min(0)
