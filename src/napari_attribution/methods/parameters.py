@@ -78,8 +78,8 @@ Region = Annotated[
     Field(
         ge=0,
         le=0.5,
-        description="Size of the regions by which evidence is weighed (standard deviation, as a share of the input's longer side): 0.1 "
-        "for what one part of the image shows; with 0, every place, and every cell, stands for itself",
+        description="Size of the regions by which evidence is weighed (standard deviation, as a share of the input's longer side): "
+        "0.1 for what one part of the image shows; with 0, every place, and every cell, stands for itself",
     ),
 ]
 

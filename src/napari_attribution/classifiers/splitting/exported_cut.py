@@ -120,7 +120,7 @@ class ExportedCut:
     def _half(self, entrances: list[Any], nodes: list[fx.Node], exits: tuple[Key, ...] | None) -> Callable[..., Any]:
         """What runs some of the nodes."""
         # Interpreted, not compiled: making Python code of every half takes longer than a small network's forward.
-        return fx.Interpreter(self._module, graph=self._graph_of(entrances, nodes, exits)).run
+        return _Half(self._module, graph=self._graph_of(entrances, nodes, exits)).run
 
     def _graph_of(self, entrances: list[Any], nodes: list[fx.Node], exits: tuple[Key, ...] | None) -> fx.Graph:
         """Some of the nodes: what enters them, what leaves them (what the whole returns, if none is named)."""
@@ -163,6 +163,17 @@ class ExportedCut:
             yield Step(_kind(node), tuple(reads), (node.name,), module=_owner(node))
 
 
+class _Half(fx.Interpreter):
+    """Runs a part of the network, where values may lie in memory otherwise than in the whole."""
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # What was traced as a view of memory in one order is a copy in another: the same numbers, as nothing is changed in place.
+        return super().call_function(torch.ops.aten.reshape.default if target in _VIEWS else target, args, kwargs)
+
+
+_VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
+
+
 class _Recorder(fx.Interpreter):
     """Keeps every value of a run."""
 
@@ -176,7 +187,7 @@ class _Recorder(fx.Interpreter):
         return value
 
 
-class _InDoubles(fx.Interpreter):
+class _InDoubles(_Half):
     """Runs with weights in double precision."""
 
     def __init__(self, module: fx.GraphModule, graph: fx.Graph) -> None:
