@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_attribution import ClassifierCard
+from napari_attribution import ClassifierCard, Well
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.torchscript import torchscript_network
 
@@ -97,6 +99,45 @@ class Branching(Gap):
         return self.head(c.mean(dim=(2, 3)))
 
 
+class Deep(nn.Module):
+    """Four residual blocks, of strides 2, 4, 8 and 16, and a perceptron behind their mean: no head is affine."""
+
+    def __init__(self, stains: int = 3, classes: int = 3) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            Residual(stains, 8, 2), Residual(8, 8, 2), Residual(8, 12, 2), Residual(12, 12, 2)
+        )  # fmt: skip
+        self.head = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, classes))
+
+    def classify(self, a: Tensor) -> Tensor:
+        return self.head(a.mean(dim=(2, 3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.blocks(x))
+
+
+class MatchedFilter(nn.Module):
+    """Looks for bright discs of 8 px in one stain: a matched filter above a threshold, averaged over ever larger places."""
+
+    def __init__(self, stain: int = 1, stains: int = 3, threshold: float = 1.0) -> None:
+        super().__init__()
+        rows, columns = torch.meshgrid(torch.arange(-7, 8), torch.arange(-7, 8), indexing="ij")
+        inside = (rows**2 + columns**2 <= 16).float()
+        around = (rows**2 + columns**2 <= 49).float() - inside
+        self.find, self.relu = nn.Conv2d(stains, 1, 15, padding=7), nn.ReLU()
+        self.places = nn.Sequential(*(nn.Sequential(nn.Conv2d(1, 1, 2, 2, bias=False), nn.ReLU()) for _ in range(4)))
+        with torch.no_grad():
+            self.find.weight.zero_()
+            self.find.weight[0, stain] = inside / inside.sum() - around / around.sum()
+            self.find.bias.fill_(-threshold)
+            for place in self.places:
+                place[0].weight.fill_(0.25)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = 100 * self.places(self.relu(self.find(x))).mean(dim=(1, 2, 3))
+        return torch.stack([-seen, seen, torch.zeros_like(seen)], dim=1)
+
+
 NETWORKS = {"gap": Gap, "fully-connected": FullyConnected, "gated": Gated, "branching": Branching}
 
 
@@ -113,12 +154,12 @@ def make(kind: str, seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-def card(size: int | None = 32, **changes: object) -> ClassifierCard:
+def card(size: int | tuple[int, int] | None = 32, **changes: object) -> ClassifierCard:
     """A card for these networks, for pixels that are normalised already."""
     fields: dict[str, object] = {
         "stains": STAINS,
         "classes": CLASSES,
-        "size": None if size is None else (size, size),
+        "size": (size, size) if isinstance(size, int) else size,
         "mode": "resize",
         "mean": [0.0] * 3,
         "std": [1.0] * 3,
@@ -141,3 +182,34 @@ def opened(network: nn.Module, folder: Path, how: str = "scripted") -> Classifie
     """Saved, loaded from the disk and wrapped."""
     module = torch.jit.load(str(save(network, folder / "network.pt", how))).eval()
     return Classifier(torchscript_network(module, torch.device("cpu")), card())
+
+
+def names(stains: int) -> tuple[str, ...]:
+    """Of so many stains."""
+    return STAINS if stains == 3 else tuple(f"stain {index}" for index in range(stains))
+
+
+def wrapped(
+    network: nn.Module, size: tuple[int, int] | None = (32, 32), stains: int = 3, **changes: object
+) -> Classifier:
+    """Scripted and wrapped, for inputs of (h, w) pixels that are normalised already."""
+    # A copy: what is wrapped has its weights frozen, and the twins want to derive by them.
+    module = torch.jit.script(copy.deepcopy(network.eval()))
+    zeros = [0.0] * stains
+    settled = card(size, stains=names(stains), mean=zeros, std=[1.0] * stains, background=zeros, **changes)
+    return Classifier(torchscript_network(module, torch.device("cpu")), settled)
+
+
+def noise(size: tuple[int, int] = (32, 32), stains: int = 3, seed: int = 0) -> Well:
+    """A well of noise."""
+    pixels = np.random.default_rng(seed).normal(size=(stains, *size)).astype(np.float32)
+    return Well(pixels, names(stains))
+
+
+def discs(size: int, places: list[tuple[int, int]], stain: int = 1, seed: int = 0) -> Well:
+    """Noise, with bright discs of 8 px in one stain."""
+    pixels = np.random.default_rng(seed).normal(0, 0.3, size=(3, size, size)).astype(np.float32)
+    rows, columns = np.indices((size, size))
+    for row, column in places:
+        pixels[stain][np.hypot(rows - row, columns - column) <= 4] += 2
+    return Well(pixels, STAINS)

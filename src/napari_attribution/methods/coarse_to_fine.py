@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from napari_attribution.errors import ClassifierError
 from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.regions import borne_out
+from napari_attribution.methods.regions import weighing
 from napari_attribution.methods.scales import smoothed
 
 LEAN = 0.3
@@ -19,9 +20,14 @@ def evidence(problem: Problem, steps: int, region: float) -> Tensor:
     Parameters
     ----------
     steps : int
-        Of two games each: four forwards, two of them with their gradients.
+        Of two games each: two forwards with their gradients.
     region : float
         Sigma of a region, in pixels.
+
+    Raises
+    ------
+    ClassifierError
+        For gradients that are not numbers.
     """
     x, fill = problem.x, problem.fill
     difference = x - fill
@@ -33,7 +39,7 @@ def evidence(problem: Problem, steps: int, region: float) -> Tensor:
         # One after the other: both at once would take twice the memory of the network's own peak.
         kept = problem.gradient(fill + alpha * difference)
         rest = problem.gradient(fill + (1 - alpha) * difference)
-        total += ((kept + rest) * difference / 2)[0].cpu()
+        total += as_numbers((kept + rest) * difference / 2)[0].cpu()
         favour = smoothed(total.sum(dim=0), region)
         favour = favour - favour.mean()
         lean = LEAN * (step + 1) / steps * favour / favour.abs().max().clamp_min(1e-12)
@@ -42,7 +48,10 @@ def evidence(problem: Problem, steps: int, region: float) -> Tensor:
 
 
 def agreed(pull: Tensor, fine: float, region: float) -> Tensor:
-    """(C, h, w) signed mixing weights in [-1, 1]: fine places, weighed by their regions, shared out among the stains.
+    """(C, h, w) signed mixing weights: fine places, weighed by their regions, shared out among the stains.
+
+    Every stain has its own evidence, weighed as the stains' sum is. Their sum lies in [-1, 1]; stains that speak against each other
+    may lie beyond.
 
     Parameters
     ----------
@@ -52,9 +61,26 @@ def agreed(pull: Tensor, fine: float, region: float) -> Tensor:
         Sigmas, in pixels.
     """
     of_stains = smoothed(pull, fine)
-    weight = borne_out(of_stains.sum(dim=0), pull.sum(dim=0), region)
-    weight = weight / weight.abs().max().clamp_min(torch.finfo(weight.dtype).tiny)
-    return weight.clamp_min(0) * _shares(of_stains) - (-weight).clamp_min(0) * _shares(-of_stains)
+    shared = of_stains.sum(dim=0)
+    factor, floor = weighing(shared, pull.sum(dim=0), region)
+    largest = (shared * factor + floor).abs().max().clamp_min(torch.finfo(shared.dtype).tiny)
+    return (of_stains * factor + floor * _shares(of_stains)) / largest
+
+
+def as_numbers(gradient: Tensor) -> Tensor:
+    """The same gradient.
+
+    Raises
+    ------
+    ClassifierError
+        Where it is not finite.
+    """
+    if not bool(torch.isfinite(gradient).all()):
+        raise ClassifierError(
+            "The classifier's gradients are not numbers (NaN or infinity) once pixels are mixed with their fill, so nothing can be "
+            "trained by them. Set the estimate to masks."
+        )
+    return gradient
 
 
 def _shares(of_stains: Tensor) -> Tensor:

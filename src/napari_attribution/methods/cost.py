@@ -43,8 +43,8 @@ def forwards_needed(
     -------
     float
         A forward with its gradient counts as 2.2, a run of the rest of the network behind a layer as its share. It is what will
-        be counted, but for two methods where it is the upper bound: Pixel Ablation-CAM on a network that gives gradients, and
-        Ablation-CAM++, for groups that all have to be split.
+        be counted, but for three methods where it is the upper bound: Pixel Ablation-CAM on a network that gives gradients,
+        Fused Ablation-CAM, which has it as its last stage, and Ablation-CAM++, for groups that all have to be split.
 
     Raises
     ------

@@ -19,13 +19,15 @@ Where a network has one such layer (a transformer's tokens keep their stride), t
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.classifier import Activation, Classifier
 from napari_attribution.classifiers.preparation.prepare import lay
 from napari_attribution.classifiers.splitting.splitter import Layer
-from napari_attribution.errors import LayerError
+from napari_attribution.errors import ClassifierError, LayerError
 from napari_attribution.methods.channels.values import stain_values
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.parameters import FusedAblationCamParameters
@@ -35,7 +37,7 @@ from napari_attribution.methods.regions import borne_out
 
 
 def forwards(prices: Prices, parameters: FusedAblationCamParameters) -> float:
-    """Forwards that one input takes."""
+    """Forwards that one input takes, at most: less where a layer cannot be cut, or the head turns out affine."""
     *early, last = stages(prices.classifier, parameters.finest)
     work = sum(prices.features(layer.name) + prices.with_gradient * prices.head(layer.name) for layer in early)
     drops = expected_cost(prices.classifier, last.name, prices.locations(last.name))
@@ -50,19 +52,19 @@ def compute(problem: Problem, parameters: FusedAblationCamParameters) -> Result:
     LayerError
         Where the network cannot be cut.
     ClassifierError
-        Where its scores are no numbers once a location is silenced.
+        Where its scores, or their gradients, are no numbers once a location is silenced.
     """
     *early, last = stages(problem.classifier, parameters.finest)
     used, maps = [], []
     for number, layer in enumerate(early):
-        try:
+        # The graph may offer a place that the guard then refuses: the others will do.
+        with suppress(LayerError):
             maps.append(_laid(problem, first_order_drops(problem, layer.name), layer))
             used.append(layer.name)
-        except LayerError:
-            continue  # The graph offers a place that the guard then refuses: the others will do.
         problem.progress(number + 1, len(early) + 1)
     maps.append(_laid(problem, drops_at(problem, last.name), last))
     used.append(last.name)
+    problem.progress(len(early) + 1, len(early) + 1)
     importance, spread, meaning = stain_values(problem, parameters.channels)
     region = parameters.region * max(problem.x.shape[2:])
     return Result(
@@ -76,7 +78,7 @@ def compute(problem: Problem, parameters: FusedAblationCamParameters) -> Result:
 
 
 def stages(classifier: Classifier, finest: float) -> list[Layer]:
-    """The last block's output at every stride from `finest` pixels up, first to last; the default layer ends them."""
+    """The last block's output at every stride from `finest` pixels up, finest first; the default layer ends them."""
     last = classifier.layer(None)
     at_stride: dict[float, Layer] = {}
     for layer in classifier.layers:
@@ -84,7 +86,7 @@ def stages(classifier: Classifier, finest: float) -> list[Layer]:
             break
         if layer.block and not layer.tokens and finest <= layer.stride < last.stride:
             at_stride[layer.stride] = layer
-    return [*at_stride.values(), last]
+    return [*(at_stride[stride] for stride in sorted(at_stride)), last]
 
 
 def first_order_drops(problem: Problem, layer: str) -> Tensor:
@@ -93,15 +95,24 @@ def first_order_drops(problem: Problem, layer: str) -> Tensor:
     Raises
     ------
     LayerError
-        Where the network cannot be cut at that layer.
+        Where the network cannot be cut at that layer, or gives no gradients behind it.
+    ClassifierError
+        For gradients that are not numbers.
     """
+    if not problem.classifier.head_gives_gradients(layer):
+        raise LayerError(f"What stands behind {layer} gives no gradients.")
     with torch.no_grad():
         activation = problem.classifier.features(problem.x, layer)
     with torch.enable_grad():
         values = activation.values.detach().clone().requires_grad_(True)
         score = problem.score.of(problem.classifier.head(Activation(values, activation.carried), layer))
         (gradient,) = torch.autograd.grad(score.sum(), values)
-    return (values.detach() * gradient).sum(dim=1)[0]
+    drops = (values.detach() * gradient).sum(dim=1)[0]
+    if not bool(torch.isfinite(drops).all()):
+        raise ClassifierError(
+            f"The score's gradients at {layer} are not numbers (NaN or infinity). Choose Pixel Ablation-CAM, which needs none."
+        )
+    return drops
 
 
 def fused(maps: list[Tensor]) -> Tensor:

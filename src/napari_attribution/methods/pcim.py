@@ -23,8 +23,9 @@ a treated well among eight of untreated ones; `benchmarks/faithfulness.py`) the 
 - alpha is G_fine * E, G a Gaussian of `fine` pixels and E summed over the stains: a free weight per pixel invites adversarial
   speckle. It is weighed by E in the region around it (`napari_attribution.methods.regions`), with a standard deviation of `region`
   times the input's longer side: coarse first, then fine. Its largest value is 1; what speaks against the class is negative;
-- with `per_stain` (ours) alpha is shared out among the stains by their own fine evidence. What E sums to over a stain's pixels is
-  the stain's importance.
+- with `per_stain` (ours) alpha is shared out among the stains by their own fine evidence, so that a stain which speaks against the
+  class is negative where others outvote it, and the stains add up to alpha. What E sums to over a stain's pixels is the stain's
+  importance.
 
 Tried on the mosaics, and left out as no better: jitter of the input by up to 4 px, the blurred input as a second fill, alphas
 drawn at random, leaning on without changing the level.
@@ -50,7 +51,7 @@ from torch.nn.functional import interpolate
 
 from napari_attribution.errors import RequestError
 from napari_attribution.methods.channels.values import Stains, stain_values
-from napari_attribution.methods.coarse_to_fine import agreed, evidence
+from napari_attribution.methods.coarse_to_fine import agreed, as_numbers, evidence
 from napari_attribution.methods.cost import Prices
 from napari_attribution.methods.drawn_masks import drawn_effects
 from napari_attribution.methods.parameters import PcimParameters, from_masks
@@ -73,6 +74,8 @@ def compute(problem: Problem, parameters: PcimParameters) -> Result:
     ------
     RequestError
         For the literal form without gradients.
+    ClassifierError
+        For gradients or scores that are not numbers.
     """
     if from_masks(parameters, problem.classifier.gradients):
         return _from_masks(problem, parameters)
@@ -190,4 +193,4 @@ def _gradient(problem: Problem, alpha: Tensor) -> Tensor:
             else weights
         )
         (gradient,) = torch.autograd.grad(problem.of(problem.mixed(fine)).sum(), weights)
-    return gradient
+    return as_numbers(gradient)

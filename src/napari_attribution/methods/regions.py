@@ -6,7 +6,8 @@ the second case, single places elsewhere that look alike are chance, and a map i
     M = (e + floor) r^4,   r = how far G * evidence lies above its mean, the farthest 1
 
 with e the positive evidence divided by its largest value and G a Gaussian of a region's size. It is relative on purpose: where the
-image as a whole speaks against the class, smoothed evidence may be negative even where it is strongest.
+image as a whole speaks against the class, smoothed evidence may be negative even where it is strongest. Where no region stands out
+from the others, evidence stays as it is.
 
 Weighed so, a map finds one treated tile among nine far better, and single affected cells among others worse
 (`benchmarks/faithfulness.py`). To tell the two cases apart by the evidence itself (how many regions stand out, how
@@ -15,6 +16,7 @@ smoothed variance grows with the scale) was tried; a tenth to a fifth of the ima
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from napari_attribution.methods.scales import smoothed, standing_out, strongest_one
@@ -37,15 +39,32 @@ def borne_out(evidence: Tensor, coarse: Tensor, sigma: float) -> Tensor:
 
     Returns
     -------
-    (h, w) Tensor, in the evidence's unit; its strongest place keeps its value, on either side.
+    (h, w) Tensor, in the evidence's unit; its largest value, on either side, is the evidence's own, regions that do not stand out
+    left aside.
     """
+    factor, floor = weighing(evidence, coarse, sigma)
+    return evidence * factor + floor
+
+
+def weighing(evidence: Tensor, coarse: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """What evidence is multiplied by, and what is then added to it: two (h, w) Tensors, neither negative. As `borne_out`."""
+    as_it_is = torch.ones_like(evidence), torch.zeros_like(evidence)
     if sigma <= 0:
-        return evidence
+        return as_it_is
     around = smoothed(coarse, sigma)
+    above, below = standing_out(around), standing_out(-around)
+    if not above.any():
+        return as_it_is
+    speaking_for, floor = _side(evidence, above, FLOOR)
     # The floor puts an order into a favoured region; what speaks against the class needs none.
-    return _weighed(evidence, around, FLOOR) - _weighed(-evidence, -around, 0.0)
+    speaking_against, _ = _side(-evidence, below, 0.0)
+    return torch.where(evidence >= 0, speaking_for, speaking_against), floor
 
 
-def _weighed(evidence: Tensor, around: Tensor, floor: float) -> Tensor:
-    weighed = (strongest_one(evidence) + floor) * standing_out(around) ** POWER
-    return strongest_one(weighed) * evidence.max().clamp_min(0)
+def _side(evidence: Tensor, out: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+    tiny = torch.finfo(evidence.dtype).tiny
+    weighed = (strongest_one(evidence) + floor) * out**POWER
+    # Evidence that none of these regions has must not lend its height to the floor of others.
+    height = (evidence.clamp_min(0) * (out > 0)).max()
+    scaled = out**POWER * height / weighed.max().clamp_min(tiny)
+    return scaled / evidence.max().clamp_min(tiny), scaled * floor

@@ -28,7 +28,7 @@ def well():
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        ({"method": "lime"}, "no method 'lime'.*pixel-ablation-cam, pcim, dcmix, occlusion"),
+        ({"method": "lime"}, "no method 'lime'.*pixel-ablation-cam, fused-ablation-cam, pcim, dcmix, occlusion"),
         ({"target": "alive"}, "no class 'alive'. It has: control, hit, dead"),
         ({"score": "entropy"}, "no score 'entropy'"),
         ({"against": "dead"}, "Only the score 'contrast'"),

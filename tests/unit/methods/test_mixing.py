@@ -174,9 +174,11 @@ class Difference(nn.Module):
         return torch.stack([-seen, seen, seen * 0], dim=1)
 
 
-@pytest.mark.parametrize("method", ["pcim", "dcmix"])
-def test_a_stain_that_speaks_against_the_class_is_negative(method):
-    found = explain(classifier_of(Difference()), cells(), method, target="hit", fill="background")
+@pytest.mark.parametrize(
+    ("method", "values"), [("pcim", {}), ("pcim", {"region": 0}), ("pcim", {"form": "smooth"}), ("dcmix", {})]
+)
+def test_a_stain_that_speaks_against_the_class_is_negative(method, values):
+    found = explain(classifier_of(Difference()), cells(), method, target="hit", fill="background", **values)
     importance = found.channel_importance
     assert importance["DNA"] > 0.05
     assert importance["ER"] < -0.5
@@ -335,20 +337,44 @@ def test_dcmix_ranks_the_stains_of_planted_fields_as_shapley_values_do():
 
 
 @pytest.mark.parametrize("size", [100, 33, 250])
-@pytest.mark.parametrize("method", ["pcim", "dcmix"])
-def test_maps_are_aligned_where_the_input_is_no_round_number(method, size):
-    class Everywhere(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            seen = x.mean(dim=(1, 2, 3))
-            return torch.stack([-seen, seen, seen * 0], dim=1)
-
+@pytest.mark.parametrize(
+    ("method", "values", "place"),
+    [
+        ("pcim", {}, (0.6, 0.4)),
+        ("pcim", {"region": 0}, (0.87, 0.2)),
+        ("pcim", {"form": "smooth"}, (0.87, 0.2)),
+        ("dcmix", {}, (0.87, 0.2)),
+    ],
+)
+def test_maps_are_aligned_where_the_input_is_no_round_number(method, values, place, size):
+    """Near the border, regions are higher towards it (it is a mirror): with regions, the blob lies further in."""
+    _, w = one_blob(size, place)
+    found = explain(classifier_of(Everywhere(), size), w, method, target="hit", fill="background", **values).map
     rows, columns = np.indices((size, size))
-    place = (0.87 * size, 0.2 * size)
-    blob = np.exp(-((rows - place[0]) ** 2 + (columns - place[1]) ** 2) / (2 * (size / 25) ** 2))
-    w = Well(np.stack([blob * scale for scale in (1, 2, 3)]).astype(np.float32), networks.STAINS)
-    found = explain(classifier_of(Everywhere(), size), w, method, target="hit", fill="background").map
     centre = np.array([(found * rows).sum(), (found * columns).sum()]) / found.sum()
-    np.testing.assert_allclose(centre, place, atol=0.6 if size >= 100 else 2)
+    np.testing.assert_allclose(centre, np.array(place) * size, atol=0.6 if size >= 100 else 2)
+
+
+@pytest.mark.parametrize("size", [100, 250])
+def test_regions_at_the_border_leave_the_place(size):
+    blob, w = one_blob(size, (0.87, 0.2))
+    found = explain(classifier_of(Everywhere(), size), w, "pcim", target="hit", fill="background").map
+    top = np.unravel_index(found.argmax(), found.shape)
+    assert blob[top] > 0.8
+
+
+class Everywhere(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        seen = x.mean(dim=(1, 2, 3))
+        return torch.stack([-seen, seen, seen * 0], dim=1)
+
+
+def one_blob(size: int, place: tuple[float, float]) -> tuple[np.ndarray, Well]:
+    """A blob at a share of the size, in every stain."""
+    rows, columns = np.indices((size, size))
+    far = (rows - place[0] * size) ** 2 + (columns - place[1] * size) ** 2
+    blob = np.exp(-far / (2 * (size / 25) ** 2))
+    return blob, Well(np.stack([blob * scale for scale in (1, 2, 3)]).astype(np.float32), networks.STAINS)
 
 
 def test_tiles_without_signal_stay_faint_beside_one_with_it():

@@ -68,7 +68,9 @@ def test_a_method_says_its_own_cost(monkeypatch, tmp_path):
     seen = []
 
     def forwards(prices, parameters):
-        seen.append((prices.size, prices.stains, prices.shapley(), prices.channels(None), prices.locations(None)))
+        seen.append(
+            (prices.size, prices.stains, prices.stain_values("shapley"), prices.channels(None), prices.locations(None))
+        )
         return parameters.steps * 2.0
 
     monkeypatch.setattr(pcim, "forwards", forwards, raising=False)
@@ -78,7 +80,11 @@ def test_a_method_says_its_own_cost(monkeypatch, tmp_path):
 
 def test_without_gradients_the_estimate_and_its_cost_are_said():
     found = {offer.method.name: offer for offer in offers(classifier_of(Detached()))}
-    assert all(offer.possible for offer in found.values())
+    assert [name for name, offer in found.items() if not offer.possible] == ["fused-ablation-cam"]
+    assert found["fused-ablation-cam"].why.startswith(
+        "This network gives no gradients, which Fused Ablation-CAM is made of."
+    )
+    assert found["fused-ablation-cam"].error is RequestError
     assert found["pcim"].why == "Without gradients: estimated from 500 drawn masks, about 501 forwards an input."
     assert found["dcmix"].why == (
         "Without gradients: estimated from subsets of the stains and 500 drawn masks, about 509 forwards an input."
@@ -92,7 +98,8 @@ def test_without_a_cut_the_others_still_work_and_the_error_is_the_offer(gradient
     assert classifier.gradients == gradients
     assert classifier.default_layer is None
     found = {offer.method.name: offer for offer in offers(classifier)}
-    assert [name for name, offer in found.items() if not offer.possible] == ["pixel-ablation-cam"]
+    assert [name for name, offer in found.items() if not offer.possible] == ["pixel-ablation-cam", "fused-ablation-cam"]
+    assert found["fused-ablation-cam"].error is (LayerError if gradients else RequestError)
     with pytest.raises(LayerError) as raised:
         explain(classifier, well())
     assert str(raised.value) == found["pixel-ablation-cam"].why
@@ -119,6 +126,7 @@ def test_an_impossible_parameter_is_the_offers_sentence():
 EXACT = [
     ("pcim", {}),
     ("pcim", {"per_stain": False, "steps": 3}),
+    ("pcim", {"form": "smooth", "steps": 3}),
     ("pcim", {"form": "literal", "steps": 4}),
     ("pcim", {"estimate": "masks", "masks": 101}),
     ("pcim", {"estimate": "masks", "masks": 64, "per_stain": False}),

@@ -40,7 +40,7 @@ class Flat(nn.Module):
 
 
 def test_references_stand_apart():
-    assert list(METHODS) == ["pixel-ablation-cam", "pcim", "dcmix", "occlusion"]
+    assert list(METHODS) == ["pixel-ablation-cam", "fused-ablation-cam", "pcim", "dcmix", "occlusion"]
     assert list(ALL) == [*METHODS, *REFERENCES]
     assert all(method.reference for method in REFERENCES.values())
     assert not any(method.reference for method in METHODS.values())
