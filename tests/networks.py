@@ -196,8 +196,8 @@ def wrapped(
     # A copy: what is wrapped has its weights frozen, and the twins want to derive by them.
     module = torch.jit.script(copy.deepcopy(network.eval()))
     zeros = [0.0] * stains
-    settled = card(size, stains=names(stains), mean=zeros, std=[1.0] * stains, background=zeros, **changes)
-    return Classifier(torchscript_network(module, torch.device("cpu")), settled)
+    fields = {"stains": names(stains), "mean": zeros, "std": [1.0] * stains, "background": zeros} | changes
+    return Classifier(torchscript_network(module, torch.device("cpu")), card(size, **fields))
 
 
 def noise(size: tuple[int, int] = (32, 32), stains: int = 3, seed: int = 0) -> Well:
