@@ -85,7 +85,7 @@ def answer(
     classifier : Classifier
     well : Well
     method : str
-        One of `METHODS` ("pixel-ablation-cam", "pcim", "dcmix", "occlusion") or of `REFERENCES`, what they are measured
+        One of `METHODS` ("pixel-ablation-cam", "fused-ablation-cam", "pcim", ...) or of `REFERENCES`, what they are measured
         against ("grad-cam", "integrated-gradients", ...).
     target : str, optional
         The class to explain; the predicted one by default.
