@@ -75,11 +75,12 @@ def said(dock, name):
     return label.text() if label.isVisible() else ""
 
 
-def test_without_gradients_everything_is_on_offer_and_costs_more(dock, well, qtbot, tmp_path):
+def test_without_gradients_all_but_the_fused_map_is_on_offer_and_costs_more(dock, well, qtbot, tmp_path):
     load(qtbot, dock, saved(Deaf(), tmp_path / "deaf.pt"))
     dock.check_section.heading.click()
     assert "gives no gradients" in said(dock, "findings")
-    assert said(dock, "method_refused") == ""
+    assert said(dock, "method_refused").startswith("Fused Ablation-CAM is not on offer: ")
+    assert "gradients" in said(dock, "method_refused")
     choose(qtbot, dock, "method", "PCIM")
     assert "Without gradients" in said(dock, "method_remark")
     assert said(dock, "method_cost")
@@ -100,7 +101,7 @@ def test_what_cannot_be_cut_is_greyed_out_and_said(dock, well, qtbot, tmp_path):
     load(qtbot, dock, saved(Flat(), tmp_path / "flat.pt"))
     assert dock.controller.state.method == "pcim"
     refused = said(dock, "method_refused")
-    assert refused.startswith("Pixel Ablation-CAM is not on offer: ")
+    assert refused.startswith("Pixel Ablation-CAM and Fused Ablation-CAM are not on offer: ")
     assert "cannot be cut" in refused
     combo, index = press(qtbot, dock, "method", "Pixel Ablation-CAM")
     assert not combo.model().item(index).isEnabled()

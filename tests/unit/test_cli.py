@@ -74,6 +74,8 @@ def test_explain_as_a_table_with_a_choice_of_everything(tmp_path, capsys):
     assert "class   control" in out
     assert "predicted: mito fragmented" in out
     assert "contrast with rna granules" in out
+    assert "stains  nothing: not asked for\n" in out
+    assert "+0.000" not in out
     assert json.loads(next(tmp_path.glob("*.json")).read_text())["record"]["found"]["layer"] == before_the_relu
 
 

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to a parser's."""
-    from napari_attribution.methods.catalogue import METHODS
+    from napari_attribution.methods.catalogue import METHODS, REFERENCES
 
     command = commands.add_parser("explain", help="explain a classifier's call of a well")
     command.add_argument("well", help="image file, or a folder or one file of a well with a file per stain")
     command.add_argument("--classifier", required=True, metavar="FILE", help="TorchScript or .pt2 file")
     command.add_argument(
-        "--method", default="pixel-ablation-cam", help=f"one of {', '.join(METHODS)} (default: %(default)s)"
+        "--method",
+        default="pixel-ablation-cam",
+        help=f"one of {', '.join(METHODS)} (default: %(default)s); or what they are measured against: {', '.join(REFERENCES)}",
     )
     command.add_argument("--target", metavar="CLASS", help="class to explain (default: the predicted one)")
     command.add_argument("--against", metavar="CLASS", help="the other class, with --score contrast")
@@ -151,10 +153,11 @@ def _table(attribution: Attribution) -> str:
         + ("" if attribution.target == attribution.predicted else f"; predicted: {attribution.predicted}")
         + ")",
         f"method  {attribution.method}, {attribution.score_name} {attribution.score:.3f}",
-        f"stains  {attribution.importance_meaning}, share",
     ]
+    asked = any(attribution.channel_importance.values())
+    lines.append(f"stains  {attribution.importance_meaning}{', share' if asked else ''}")
     width = max(len(stain) for stain in attribution.stains)
-    ranked = sorted(attribution.channel_importance.items(), key=lambda item: -item[1])
+    ranked = sorted(attribution.channel_importance.items(), key=lambda item: -item[1]) if asked else []
     for stain, share in ranked:
         spread = attribution.channel_spread.get(stain)
         bar = "#" * round(40 * max(share, 0))

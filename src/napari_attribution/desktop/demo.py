@@ -52,7 +52,11 @@ def run(out: Path, close: bool) -> int:
     controller.try_sample()
     _wait(lambda: controller.status.ready or _problem(controller), "opening the sample")
     pictures = []
-    for method, name in (("pcim", "pcim.png"), ("pixel-ablation-cam", "explained.png")):
+    for method, name in (
+        ("pcim", "pcim.png"),
+        ("fused-ablation-cam", "fused.png"),
+        ("pixel-ablation-cam", "explained.png"),
+    ):
         controller.set(method=method)
         answer = _explained(controller)
         viewer.fit_to_view()

@@ -13,8 +13,23 @@ def test_every_parameter_model_round_trips(qtbot, method):
     qtbot.addWidget(form)
     assert method.parameters(**form.values()) == method.parameters()
     for name, info in method.parameters.model_fields.items():
-        assert form.fields[name].toolTip() == info.description
+        assert form.fields[name].toolTip().startswith(info.description)
         assert form.fields[name].objectName() == f"parameter_{name}"
+
+
+def test_a_parameter_has_a_name_for_people_and_the_one_to_be_typed(qtbot):
+    form = Form(METHODS["pcim"].parameters)
+    qtbot.addWidget(form)
+    fine, region = form.fields["fine"], form.fields["region"]
+    assert form.layout().labelForField(fine).text() == "fine place"
+    assert fine.toolTip().endswith("On the command line: --set fine=...")
+    assert fine.text() == "4 px"
+    assert region.text() == "0.1"
+    region.stepBy(1)
+    assert region.text() == "0.15"
+    region.setValue(0)
+    assert region.text() == "none: each place for itself"
+    assert form.values()["region"] == 0
 
 
 class Everything(BaseModel):

@@ -82,6 +82,8 @@ def test_a_map_of_zeros_and_a_sparse_map_have_limits(answers):
     sparse = np.zeros((100, 100))
     sparse[3, 4] = -2
     assert robust_limit([sparse]) == 2
+    # At 0.8 the colour bar would write nothing but its zero.
+    assert robust_limit([0.4 * sparse]) == 1
 
 
 def test_asking_again_updates_the_layers(viewer, well, answers):
@@ -212,3 +214,19 @@ def test_our_layers_are_no_images_to_be_confused_with_stains(viewer, well, answe
     assert isinstance(layers[0], Image)
     assert RECORD in layers[0].metadata
     assert RECORD in layers[-1].metadata
+
+
+def test_without_the_stains_values_there_are_no_bars(viewer, well, answers):
+    references = show_well(viewer, well)
+    show_attribution(viewer, answers(), references)
+    shown = show_attribution(viewer, answers(importance=(0.0, 0.0, 0.0)), references)
+    assert [layer.name for layer in viewer.layers] == ["DNA", "ER", "Mito", "why hit - PCIM"]
+    assert shown == [viewer.layers[-1]]
+    # And they come back, on top.
+    show_attribution(viewer, answers(), references)
+    assert viewer.layers[-1].name == "channel importance"
+
+
+def test_a_reference_is_called_by_its_title(viewer, well, answers):
+    shown = show_attribution(viewer, answers(method="integrated-gradients"), show_well(viewer, well))
+    assert shown[0].name == "why hit - Integrated Gradients"

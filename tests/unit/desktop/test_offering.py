@@ -59,8 +59,10 @@ def test_without_a_classifier_everything_is_on_offer():
 def test_a_network_that_cannot_be_cut_changes_the_method(flat, plain):
     now = state(flat)
     refused = [one for one in offering.on_offer(now) if not one.possible]
-    assert [one.method.name for one in refused] == ["pixel-ablation-cam"]
-    assert "cannot be cut" in refused[0].why
+    assert [one.method.name for one in refused] == ["pixel-ablation-cam", "fused-ablation-cam"]
+    assert all("cannot be cut" in one.why for one in refused)
+    (sentence,) = offering.refusals(offering.on_offer(now))
+    assert sentence.startswith("Pixel Ablation-CAM and Fused Ablation-CAM are not on offer: ")
     assert not offering.chosen(now).possible
     assert offering.cost(now) is None
     assert offering.still_possible(now) == "pcim"

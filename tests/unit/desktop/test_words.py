@@ -9,7 +9,7 @@ from napari_attribution.desktop.explain import words
         ((0.1, 0.19, 0.71), "Mito decides (71 %)."),
         ((0.3, 0.25, 0.45), "Mito (45 %) and DNA (30 %) decide together."),
         ((0.3, -0.4, 0.29), "No single stain decides: DNA 30 %, Mito 29 %."),
-        ((-0.5, -0.4, -0.1), "Every stain speaks against hit."),
+        ((-0.5, -0.4, -0.1), "No stain speaks for hit."),
         ((0.0, 0.0, 0.0), "The stains' importance was not asked for: see the map."),
     ],
 )
@@ -27,3 +27,10 @@ def test_details_say_what_was_asked_and_what_speaks_against(answers):
 
 def test_the_footnote_has_units(answers):
     assert words.footnote(answers()) == "logit 2.50 · 16 forwards, 1.2 s on cpu"
+
+
+def test_the_legend_says_what_the_colours_and_the_numbers_are(answers):
+    assert words.legend(answers(units="mixing weight")) == (
+        "PCIM: purple speaks for hit, green against; unit: mixing weight"
+    )
+    assert words.legend(answers(method="fused-ablation-cam")).startswith("Fused Ablation-CAM: ")

@@ -24,7 +24,9 @@ class AnswerView(QWidget):
         self.said = parts.text("answer", "What the classifier says")
         self.trust = parts.text("trust", TRUST_TIP)
         self.warnings = parts.text("warnings", "What the reader of the map should know")
-        self.footnote = parts.text("footnote", "The score explained, and what it took", quiet=True)
+        self.footnote = parts.text(
+            "footnote", "The map's colours and numbers, the score explained, and what it took", quiet=True
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(7)
@@ -40,4 +42,4 @@ class AnswerView(QWidget):
         parts.say(self.said, words.details(answer))
         parts.say(self.trust, " ".join(answer.trust))
         parts.say(self.warnings, "\n".join(f"! {warning}" for warning in answer.warnings), "warn")
-        parts.say(self.footnote, words.footnote(answer))
+        parts.say(self.footnote, f"{words.legend(answer)}\n{words.footnote(answer)}")

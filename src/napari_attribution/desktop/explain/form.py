@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
+from napari_attribution.desktop.explain.faces import FACES, PLAIN, Face
+
 Choices = Sequence[tuple[str, Any]]
 
 
@@ -37,14 +39,15 @@ class Form(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, info in model.model_fields.items():
-            field = _draw(info, (choices or {}).get(name))
+            face = FACES.get(name, PLAIN)
+            field = _draw(info, (choices or {}).get(name), face)
             field.setObjectName(f"parameter_{name}")
-            field.setToolTip(info.description or "")
+            field.setToolTip(face.tip(name, info.description or ""))
             _signal(field).connect(self.changed)
             self.fields[name] = field
-            layout.addRow(info.title or name.replace("_", " "), field)
+            layout.addRow(info.title or face.title(name), field)
             label = layout.labelForField(field)
-            label.setToolTip(info.description or "")
+            label.setToolTip(field.toolTip())
             label.setBuddy(field)
         self.set_values(
             {name: info.get_default(call_default_factory=True) for name, info in model.model_fields.items()}
@@ -65,7 +68,7 @@ class Form(QWidget):
         self.set_values({name: info.get_default() for name, info in self.model.model_fields.items()})
 
 
-def _draw(info: FieldInfo, choices: Choices | None) -> QWidget:
+def _draw(info: FieldInfo, choices: Choices | None, face: Face = PLAIN) -> QWidget:
     kind, optional = _unwrapped(info.annotation)
     if choices is not None:
         return _combo(choices)
@@ -75,7 +78,7 @@ def _draw(info: FieldInfo, choices: Choices | None) -> QWidget:
     if kind is bool:
         return QCheckBox()
     if kind in (int, float):
-        return _spin(kind, info, optional)
+        return _spin(kind, info, optional, face)
     line = QLineEdit()
     line.setProperty("optional", optional)
     line.setPlaceholderText("automatic" if optional else "")
@@ -105,15 +108,29 @@ def _combo(choices: Choices) -> QComboBox:
     return combo
 
 
-def _spin(kind: type, info: FieldInfo, optional: bool) -> QWidget:
+class Decimal(QDoubleSpinBox):
+    """Four decimals, of which none are written that are zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDecimals(4)
+        self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802
+        text = super().textFromValue(value)
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").removesuffix(point) if point in text else text
+
+
+def _spin(kind: type, info: FieldInfo, optional: bool, face: Face) -> QWidget:
     low, high = _bounds(info, kind)
-    if kind is int:
-        spin: QSpinBox | QDoubleSpinBox = QSpinBox()
-    else:
-        spin = QDoubleSpinBox()
-        spin.setDecimals(4)
-        spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+    spin: QSpinBox | QDoubleSpinBox = QSpinBox() if kind is int else Decimal()
     spin.setRange(low, high)
+    spin.setSuffix(face.unit)
+    spin.setSpecialValueText(face.lowest)
+    if face.step is not None:
+        spin.setStepType(type(spin).StepType.DefaultStepType)
+        spin.setSingleStep(kind(face.step))
     if optional:
         # The place below the lowest value stands for None.
         spin.setMinimum(low - (1 if kind is int else 10.0 ** -spin.decimals()))

@@ -58,8 +58,7 @@ class MethodView(QWidget):
         parts.say(
             self.cost, ("! " if long else "") + figures.work(*cost, inputs) if cost else "", "warn" if long else "quiet"
         )
-        refused = [f"{one.method.title} is not on offer: {one.why}" for one in offers if not one.possible]
-        parts.say(self.refused, "\n".join(refused))
+        parts.say(self.refused, "\n".join(offering.refusals(offers)))
 
 
 class ParametersView(Section):

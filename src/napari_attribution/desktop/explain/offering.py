@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.errors import AttributionError
 from napari_attribution.faithfulness.quick import forwards_needed as to_trust
@@ -23,6 +25,18 @@ def still_possible(state: State) -> str:
     """The chosen method, or the first possible one where this classifier does not allow it."""
     possible = [one.method.name for one in on_offer(state) if one.possible]
     return state.method if state.method in possible or not possible else possible[0]
+
+
+def refusals(offered: Sequence[Offer]) -> list[str]:
+    """Which methods are not on offer and why, one sentence a reason."""
+    methods: dict[str, list[str]] = {}
+    for one in offered:
+        if not one.possible:
+            methods.setdefault(one.why, []).append(one.method.title)
+    return [
+        f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} not on offer: {why}"
+        for why, titles in methods.items()
+    ]
 
 
 def chosen(state: State) -> Offer:

@@ -29,7 +29,8 @@ def text(name: str, tip: str, quiet: bool = False) -> QLabel:
     label.setToolTip(tip)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    # Its least height is a line: for as many as it has at this width, the layout asks it.
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     if quiet:
         label.setProperty("quiet", True)
     return label

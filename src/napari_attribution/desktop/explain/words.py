@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from napari_attribution.methods.attribution import Attribution
+from napari_attribution.methods.catalogue import ALL
 
 
 def headline(attribution: Attribution) -> str:
@@ -16,7 +17,7 @@ def headline(attribution: Attribution) -> str:
         return "The stains' importance was not asked for: see the map."
     speaking = [stain for stain in order if shares[stain] > 0.005]
     if not speaking:
-        return f"Every stain speaks against {attribution.target}."
+        return f"No stain speaks for {attribution.target}."
     first, second = speaking[0], speaking[1] if len(speaking) > 1 else None
     if second is None or shares[first] >= 0.5:
         return f"{first} decides ({percent(shares[first])})."
@@ -49,6 +50,12 @@ def footnote(attribution: Attribution) -> str:
     return f"{attribution.score_name} {attribution.score:.2f} · {work}, {took} on {attribution.device}".replace(
         "-", "−"
     )
+
+
+def legend(attribution: Attribution) -> str:
+    """Whose map it is, what its colours mean, and its numbers."""
+    title = ALL[attribution.method].title if attribution.method in ALL else attribution.method
+    return f"{title}: purple speaks for {attribution.target}, green against; unit: {attribution.units}"
 
 
 def percent(share: float) -> str:

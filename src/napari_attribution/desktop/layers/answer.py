@@ -1,4 +1,4 @@
-"""An answer as a fixed set of layers: the map, one map a stain where they are asked for, and the importance bars.
+"""An answer as a fixed set of layers: the map, one map a stain and the importance bars where they are asked for.
 
 Asking again changes these layers in place, so that a viewer holds one answer however often it is asked.
 """
@@ -15,7 +15,7 @@ from napari_attribution.desktop.layers.bars import label_bars, show_bars, viewer
 from napari_attribution.desktop.layers.known import ROLE, Placement, find, ours
 from napari_attribution.desktop.layers.maps import robust_limit, show_color_bar, show_map
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.catalogue import ALL
 
 
 def show_attribution(
@@ -36,7 +36,7 @@ def show_attribution(
     Returns
     -------
     list of Layer
-        The map, the maps by stain, the bars.
+        The map, the maps by stain, the bars; without bars where the stains' values were not asked for.
     """
     for step in attribution_steps(viewer, attribution, references, per_stain):
         step()
@@ -49,9 +49,11 @@ def attribution_steps(
 ) -> list[Any]:
     """`show_attribution` as calls that each take a few hundredths of a second, so that the window keeps answering."""
     placement = Placement.of(references, attribution)
-    method = METHODS[attribution.method].title if attribution.method in METHODS else attribution.method
+    method = ALL[attribution.method].title if attribution.method in ALL else attribution.method
     maps = attribution.per_stain if per_stain else {}
-    wanted = {"map", "importance", *(f"map of {stain}" for stain in maps)}
+    # Five bars of 0 % would look like an answer where none was asked for.
+    valued = any(attribution.channel_importance.values())
+    wanted = {"map", *(["importance"] if valued else []), *(f"map of {stain}" for stain in maps)}
     for layer in [layer for layer in viewer.layers if ours(layer) and layer.metadata[ROLE] not in wanted]:
         viewer.layers.remove(layer)
 
@@ -86,8 +88,9 @@ def attribution_steps(
         for role in ("map", *(f"map of {stain}" for stain in maps))
         if find(viewer, role) is None
     ]
-    steps.append(lambda: show_bars(viewer, attribution, references, placement))
-    steps.append(lambda: label_bars(viewer))
+    if valued:
+        steps.append(lambda: show_bars(viewer, attribution, references, placement))
+        steps.append(lambda: label_bars(viewer))
     if any(find(viewer, role) is None for role in wanted):
         steps.append(lambda: _arrange(viewer))
     return steps
@@ -97,10 +100,10 @@ def _arrange(viewer: ViewerModel) -> Layer:
     """New layers: the bars on top, under them the map, then the maps by stain; the map chosen, all of it in view."""
     top, bars = find(viewer, "map"), find(viewer, "importance")
     assert top is not None
-    assert bars is not None
     for layer in (top, bars):
-        viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
-    if not viewer_shows(viewer, bars):
+        if layer is not None:
+            viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+    if bars is not None and not viewer_shows(viewer, bars):
         viewer.fit_to_view()
     viewer.layers.selection.active = top
     return top

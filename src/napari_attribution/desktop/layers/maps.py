@@ -37,10 +37,10 @@ def robust_limit(maps: Iterable[np.ndarray], percentile: float = 99.5) -> float:
 
 
 def _rounded_up(limit: float) -> float:
-    """The next round number, at which the colour bar can write its ends."""
+    """The next round number, at which the colour bar writes its ends or numbers near them (at 8 it writes zero alone)."""
     power = 10.0 ** math.floor(math.log10(limit))
     return next(
-        float(f"{step * power:.3g}") for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= limit * 0.999
+        float(f"{step * power:.3g}") for step in (1, 1.5, 2, 3, 4, 5, 6, 7, 10) if step * power >= limit * 0.999
     )
 
 

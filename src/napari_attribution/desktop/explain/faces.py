@@ -1,0 +1,51 @@
+"""How the methods' parameters look in a form: a name that says more than one word of code, a unit, steps worth taking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Face:
+    """A parameter's looks.
+
+    Parameters
+    ----------
+    label : str
+        Beside the field; the parameter's own name where it is empty.
+    unit : str
+        Behind the number.
+    step : float, optional
+        From one number to the next; a tenth of its size where none is named.
+    lowest : str
+        Shown in place of the lowest number.
+    """
+
+    label: str = ""
+    unit: str = ""
+    step: float | None = None
+    lowest: str = ""
+
+    def title(self, name: str) -> str:
+        """What stands beside the field."""
+        return self.label or name.replace("_", " ")
+
+    def tip(self, name: str, description: str) -> str:
+        """The description, with the name to be typed elsewhere where the label is another."""
+        typed = self.title(name) not in (name, name.replace("_", " "))
+        return f"{description}. On the command line: --set {name}=..." if typed else description
+
+
+FACES: dict[str, Face] = {
+    "channels": Face("stain values"),
+    "fine": Face("fine place", " px", 1),
+    "finest": Face("finest layer", " px", 1),
+    "memory": Face(unit=" MB", step=64),
+    "region": Face(step=0.05, lowest="none: each place for itself"),
+    "shapley": Face("Shapley values"),
+    "stride": Face(unit=" px"),
+    "window": Face(unit=" px"),
+}
+"""By name, the same in every method."""
+
+PLAIN = Face()
