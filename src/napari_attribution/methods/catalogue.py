@@ -88,7 +88,7 @@ METHODS: dict[str, Method] = {
         Method(
             "pcim",
             "PCIM",
-            "Mixing weights, one a place (and stain), trained so that the mixture keeps, or loses, the class.",
+            "Which region, and which stain there, makes the class when it is mixed in, and unmakes it when it is taken out.",
             PcimParameters,
             "pcim",
         ),

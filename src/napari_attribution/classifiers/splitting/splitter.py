@@ -220,7 +220,7 @@ class Splitter:
             problems += list(self._refused.values())[:1]
         self.layers = ()
         why = problems[-1].rstrip(".") if problems else "none of its values holds a map of places of the input"
-        return f"The network cannot be cut ({why}), so Pixel Ablation-CAM is not available."
+        return f"The network cannot be cut ({why}), so Pixel Ablation-CAM and its fused form are not available."
 
     def _find(self, program: Program, inputs: int) -> tuple[Cut, ...]:
         one, two = program.run(1), program.run(2) if inputs > 1 else None
