@@ -304,7 +304,7 @@ class Classifier:
         """
         if self.default_layer is None:
             raise LayerError(
-                "This network cannot be cut into two halves exactly, so methods that look inside it (Pixel Ablation-CAM, fused or not) are "
+                "This network cannot be cut into two halves exactly, so methods that look inside it (the Ablation-CAMs) are "
                 "not available. PCIM, DCMIX and occlusion need only its input and output."
             )
         wanted = self.default_layer if name is None else name
