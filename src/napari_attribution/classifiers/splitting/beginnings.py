@@ -362,7 +362,7 @@ def hollow(values: Mapping[Key, Any], of: set[Key]) -> dict[Key, Any]:
                 return value
             memory = (value.untyped_storage()._cdata, value.dtype)
             if memory not in memories:
-                memories[memory] = value.new_empty(1, device="cpu")
+                memories[memory] = value.new_empty((), device="cpu")
             return memories[memory].expand(value.shape)
         if isinstance(value, list | tuple) and next(tensors(list(value)), None) is not None:
             items = [emptied(item) for item in value]

@@ -91,7 +91,9 @@ class TorchScriptGraph:
         owner = self
 
         def run(*values: Any) -> Any:
-            return created(*values) if owner else None
+            # A plan that the optimising executor once made is kept for good, and leaves out the steps that heed.
+            with torch.jit.optimized_execution(False):
+                return created(*values) if owner else None
 
         return run
 
