@@ -79,8 +79,13 @@ def distance(found: np.ndarray, place: tuple[int, int], fields: dict) -> float:
 @pytest.mark.parametrize("fields", MODES.values(), ids=MODES)
 @pytest.mark.parametrize(
     ("method", "parameters"),
-    [("pixel-ablation-cam", {}), ("pcim", {"form": "literal", "steps": 1}), ("pcim", {"grid": 256, "steps": 2})],
-    ids=["pixel-ablation-cam", "pcim literal", "pcim smooth"],
+    [
+        ("pixel-ablation-cam", {}),
+        ("pcim", {"form": "literal", "steps": 1}),
+        ("pcim", {"form": "smooth", "grid": 256, "steps": 2}),
+        ("pcim", {"fine": 0, "region": 0, "steps": 2}),
+    ],
+    ids=["pixel-ablation-cam", "pcim literal", "pcim smooth", "pcim coarse-to-fine, unsmoothed"],
 )
 def test_within_one_input_pixel(fields, method, parameters, tmp_path):
     classifier = classifier_of(tmp_path, fields)
