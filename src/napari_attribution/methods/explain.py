@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from napari_attribution.errors import ClassifierError, DeviceError, RequestError, WellError
+from napari_attribution.errors import DeviceError, RequestError, WellError
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import ALL, Method
 from napari_attribution.methods.parameters import Parameters
@@ -197,30 +197,20 @@ def _compute(
     progress: Progress | None,
 ) -> tuple[list[Problem], list[Result], Tensor]:
     """For every input its problem, the method's result, and the classifier's scores."""
-    import torch
+    from napari_attribution.methods.posing import pose
 
-    from napari_attribution.methods.fills import make_fill
-    from napari_attribution.methods.problem import Problem
-    from napari_attribution.methods.score import choose_score
-
-    inputs = prepared.inputs.to(classifier.device)
-    background, typical = prepared.background.to(classifier.device), prepared.typical.to(classifier.device)
-    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
-    if not bool(torch.isfinite(scores).all()):
-        raise ClassifierError(
-            "The classifier's scores for this well are not numbers (NaN or infinity). Check the normalisation on its card "
-            "against the well's pixel values."
-        )
-    asked = choose_score(kind, target, against, classifier.classes, scores.mean(dim=0))
+    posed, scores = pose(
+        classifier,
+        prepared,
+        kind,
+        target,
+        against,
+        settings.fill,
+        lambda index, count: _windowed(progress, index, count),
+    )
     compute = import_module(f"napari_attribution.methods.{method.module}").compute
-    problems: list[Problem] = []
-    results: list[Result] = []
-    for index in range(len(inputs)):
-        report = _windowed(progress, index, len(inputs))
-        x = inputs[index : index + 1]
-        fill = make_fill(settings.fill, x, background[index], typical[index])
-        problems.append(Problem(classifier, x, fill, asked, report))
-        results.append(compute(problems[-1], settings))
+    problems = list(posed)
+    results: list[Result] = [compute(problem, settings) for problem in problems]
     return problems, results, scores
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy.typing as npt
-import torch
 
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.preparation.prepare import prepare
-from napari_attribution.errors import ClassifierError, WellError
-from napari_attribution.methods.fills import Fill, make_fill
+from napari_attribution.errors import WellError
+from napari_attribution.methods.fills import Fill
+from napari_attribution.methods.posing import pose
 from napari_attribution.methods.problem import Problem, Progress
-from napari_attribution.methods.score import choose_score
 from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws
 
@@ -53,18 +52,4 @@ def problems_of(
     ]
     if severe and not accept_flaws:
         raise WellError(" ".join(severe))
-    inputs = prepared.inputs.to(classifier.device)
-    background, typical = prepared.background.to(classifier.device), prepared.typical.to(classifier.device)
-    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
-    if not bool(torch.isfinite(scores).all()):
-        raise ClassifierError(
-            f"The classifier's scores for {well.name} are not numbers (NaN or infinity). Check the normalisation on its card "
-            "against the well's pixel values."
-        )
-    asked = choose_score(score, target, against, classifier.classes, scores.mean(dim=0))
-    found = []
-    for index in range(len(inputs)):
-        x = inputs[index : index + 1]
-        report = {} if progress is None else {"progress": progress(index, len(inputs))}
-        found.append(Problem(classifier, x, make_fill(fill, x, background[index], typical[index]), asked, **report))
-    return tuple(found)
+    return pose(classifier, prepared, score, target, against, fill, progress)[0]
