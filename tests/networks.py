@@ -178,10 +178,10 @@ def save(network: nn.Module, path: Path, how: str = "scripted", size: int = 32) 
     return path
 
 
-def opened(network: nn.Module, folder: Path, how: str = "scripted") -> Classifier:
-    """Saved, loaded from the disk and wrapped."""
+def opened(network: nn.Module, folder: Path, how: str = "scripted", **changes: object) -> Classifier:
+    """Saved, loaded from the disk and wrapped, with what a card changes of `card`'s."""
     module = torch.jit.load(str(save(network, folder / "network.pt", how))).eval()
-    return Classifier(torchscript_network(module, torch.device("cpu")), card())
+    return Classifier(torchscript_network(module, torch.device("cpu")), card(**changes))
 
 
 def names(stains: int) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_attribution.faithfulness.explain import explain as explain
     from napari_attribution.methods import Attribution as Attribution
     from napari_attribution.methods.channels.importance import channel_importance as channel_importance
+    from napari_attribution.wells import Place as Place
     from napari_attribution.wells import Well as Well
     from napari_attribution.wells import read_well as read_well
 
@@ -22,6 +23,7 @@ _HOME = {
     "Attribution": "methods",
     "Classifier": "classifiers",
     "ClassifierCard": "classifiers",
+    "Place": "wells",
     "Well": "wells",
     "channel_importance": "methods.channels.importance",
     "explain": "faithfulness.explain",
@@ -33,6 +35,7 @@ __all__ = [
     "Attribution",
     "Classifier",
     "ClassifierCard",
+    "Place",
     "Well",
     "channel_importance",
     "explain",

@@ -15,6 +15,7 @@ from napari_attribution.faithfulness.words import sentences
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.explain import Explained, Repeated, answer
 from napari_attribution.wells import Well
+from napari_attribution.wells.place import Place
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
@@ -31,6 +32,7 @@ def explain(
     against: str | None = None,
     stain_map: Mapping[str, str] | None = None,
     cells: npt.ArrayLike | None = None,
+    place: Place | None = None,
     accept_flaws: bool = False,
     faithfulness: bool = False,
     progress: Progress | None = None,
@@ -55,6 +57,9 @@ def explain(
         For stains whose names differ.
     cells : (n, 2) array, optional
         Centres (row, column) of the cells in well pixels, for classifiers of single cells.
+    place : Place, optional
+        Explain this part of the well alone: of a classifier of tiles or single cells, the window about it. What else the
+        input shows is filled, but for classifiers of single cells, which have always seen a cell's neighbours.
     accept_flaws : bool
         Explain a well with an empty or saturated stain all the same.
     faithfulness : bool
@@ -83,21 +88,24 @@ def explain(
         Where the classifier fails on the well, or has no room. Where it fails only on the parts of it that faithfulness asks
         about, the map is given all the same, and a sentence says so.
     """
+    asked = {"against": against, "stain_map": stain_map, "cells": cells, "place": place, "accept_flaws": accept_flaws}
+    return explained(
+        classifier, well, method, target, score, faithfulness=faithfulness, progress=progress, **asked, **parameters
+    ).attribution
+
+
+def explained(
+    classifier: Classifier,
+    well: Well,
+    *question: Any,
+    faithfulness: bool = False,
+    progress: Progress | None = None,
+    **asked: Any,
+) -> Explained:
+    """`explain`, with what the answer was made of: takes what it takes."""
     still_wanted = Repeated(progress)
-    explained = answer(
-        classifier,
-        well,
-        method,
-        target,
-        score,
-        against=against,
-        stain_map=stain_map,
-        cells=cells,
-        accept_flaws=accept_flaws,
-        progress=still_wanted,
-        **parameters,
-    )
-    return checked(explained, still_wanted) if faithfulness else explained.attribution
+    found = answer(classifier, well, *question, progress=still_wanted, **asked)
+    return replace(found, attribution=checked(found, still_wanted)) if faithfulness else found
 
 
 def checked(explained: Explained, still_wanted: Repeated) -> Attribution:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from napari_attribution.methods.parts import Part
+    from napari_attribution.wells.place import Place
 
 Floats = npt.NDArray[np.float32]
 
@@ -55,6 +59,10 @@ class Attribution:
         The same in sentences.
     warnings : tuple of str
         What the reader of the map should know, in sentences.
+    place : Place, optional
+        The part of the well that was asked about; None for all of it. The map is zero elsewhere.
+    part : Part, optional
+        What the well's score owes to the place, where the input shows more than it.
     record : mapping
         All that is needed to repeat the run: versions, file hashes, stain mapping, preparation, parameters, seed, device.
     """
@@ -79,6 +87,8 @@ class Attribution:
     faithfulness: Mapping[str, float] = field(default_factory=dict)
     trust: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    place: Place | None = None
+    part: Part | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
     @property

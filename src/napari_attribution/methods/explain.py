@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import ALL, Method
 from napari_attribution.methods.parameters import Parameters
 from napari_attribution.wells import Well
+from napari_attribution.wells.place import Place
 from napari_attribution.wells.quality import flaws
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Explained:
     Parameters
     ----------
     attribution : Attribution
+    prepared : Prepared
+        The inputs as they are, and their way back to the well.
     problems : tuple of N Problem
         One an input.
     results : tuple of N Result
@@ -45,6 +48,7 @@ class Explained:
     """
 
     attribution: Attribution
+    prepared: Prepared
     problems: tuple[Problem, ...]
     results: tuple[Result, ...]
     scores: Tensor
@@ -74,6 +78,7 @@ def answer(
     against: str | None = None,
     stain_map: Mapping[str, str] | None = None,
     cells: npt.ArrayLike | None = None,
+    place: Place | None = None,
     accept_flaws: bool = False,
     progress: Progress | None = None,
     **parameters: Any,
@@ -97,6 +102,9 @@ def answer(
         For stains whose names differ.
     cells : (n, 2) array, optional
         Centres (row, column) of the cells in well pixels, for classifiers of single cells.
+    place : Place, optional
+        Explain this part of the well alone: of a classifier of tiles or single cells, the window about it. What else the
+        input shows is filled, but for classifiers of single cells, which have always seen a cell's neighbours.
     accept_flaws : bool
         Explain a well with an empty or saturated stain all the same.
     progress : callable, optional
@@ -127,6 +135,7 @@ def answer(
     from napari_attribution.classifiers.preflight import normalisation, pixel_size
     from napari_attribution.classifiers.preparation.prepare import prepare
     from napari_attribution.classifiers.preparation.ranges import stain_ranges
+    from napari_attribution.methods.parts import part_of
     from napari_attribution.methods.record import make_record
 
     started = time.perf_counter()
@@ -134,7 +143,8 @@ def answer(
     chosen = find_method(method)
     settings = check_parameters(chosen, parameters)
     _check_offer(classifier, chosen, settings)
-    prepared = prepare(well, classifier.card, stain_map, cells)
+    prepared = prepare(well, classifier.card, stain_map, cells, place)
+    kept = _kept(classifier, prepared, place)
     warnings = _check_pixels(well, prepared, accept_flaws)
     doubts = (*normalisation(stain_ranges(well, classifier.card, prepared)), pixel_size(classifier.card, well))
     warnings += [doubt.sentence for doubt in doubts if doubt.ok is False or (doubt.ok is None and doubt.serious)]
@@ -142,8 +152,9 @@ def answer(
     try:
         with heeding(still_wanted.check):
             problems, results, scores = _compute(
-                classifier, prepared, chosen, settings, score, target, against, still_wanted
+                classifier, prepared, chosen, settings, score, target, against, still_wanted, kept
             )
+            part = None if kept is None else part_of(classifier, prepared, kept, settings.fill, problems[0].score)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(classifier.device)) from None
@@ -151,6 +162,8 @@ def answer(
     asked = problems[0].score
     record = make_record(classifier, well, prepared, chosen, settings, asked, [result.extra for result in results])
     record |= {"cells": None if cells is None else np.asarray(cells).tolist(), "accept_flaws": accept_flaws}
+    if place is not None:
+        record |= {"place": place.record, "part": part.record if part else None}
     attribution = _assemble(
         classifier,
         well,
@@ -163,7 +176,9 @@ def answer(
         time.perf_counter() - started,
         record,
     )
-    return Explained(attribution, tuple(problems), tuple(results), scores)
+    if place is not None:
+        attribution = replace(attribution, values=attribution.values * place.mask, place=place, part=part)
+    return Explained(attribution, prepared, tuple(problems), tuple(results), scores)
 
 
 class Repeated:
@@ -195,6 +210,7 @@ def _compute(
     target: str | None,
     against: str | None,
     progress: Progress | None,
+    kept: Tensor | None,
 ) -> tuple[list[Problem], list[Result], Tensor]:
     """For every input its problem, the method's result, and the classifier's scores."""
     from napari_attribution.methods.posing import pose
@@ -207,11 +223,20 @@ def _compute(
         against,
         settings.fill,
         lambda index, count: _windowed(progress, index, count),
+        kept,
     )
     compute = import_module(f"napari_attribution.methods.{method.module}").compute
     problems = list(posed)
     results: list[Result] = [compute(problem, settings) for problem in problems]
     return problems, results, scores
+
+
+def _kept(classifier: Classifier, prepared: Prepared, place: Place | None) -> Tensor | None:
+    """How much of the one input's pixels is left; None where all of it is."""
+    if place is None or classifier.card.mode == "cells":
+        return None
+    kept = prepared.of_mask(place.mask)
+    return None if bool((kept == 1).all()) else kept
 
 
 def find_method(name: str) -> Method:

@@ -23,6 +23,7 @@ def pose(
     against: str | None,
     fill: Fill,
     progress: Callable[[int, int], Progress] | None = None,
+    kept: Tensor | None = None,
 ) -> tuple[tuple[Problem, ...], Tensor]:
     """One problem an input, and the classifier's (N, K) scores, on the CPU.
 
@@ -34,6 +35,8 @@ def pose(
     fill : "mean", "background" or "blur"
     progress : callable, optional
         From (number of the input, inputs in all) to the progress of its problem.
+    kept : (N, 1, h, w) Tensor, optional
+        How much of each pixel is left; the rest is the fill. All of it where none is given.
 
     Raises
     ------
@@ -44,6 +47,12 @@ def pose(
     """
     inputs = prepared.inputs.to(classifier.device)
     background, typical = prepared.background.to(classifier.device), prepared.typical.to(classifier.device)
+    fills = [make_fill(fill, inputs[n : n + 1], background[n], typical[n]) for n in range(len(inputs))]
+    if kept is not None:
+        filled = [
+            one + part[None] * (x - one) for one, part, x in zip(fills, kept.to(inputs.device), inputs, strict=True)
+        ]
+        inputs = torch.cat(filled)
     scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
     if not bool(torch.isfinite(scores).all()):
         raise ClassifierError(
@@ -55,5 +64,5 @@ def pose(
     for index in range(len(inputs)):
         x = inputs[index : index + 1]
         report = {} if progress is None else {"progress": progress(index, len(inputs))}
-        found.append(Problem(classifier, x, make_fill(fill, x, background[index], typical[index]), asked, **report))
+        found.append(Problem(classifier, x, fills[index], asked, **report))
     return tuple(found), scores

@@ -59,7 +59,7 @@ def names(viewer):
 
 def test_a_well_that_is_opened_is_found_once_its_layers_are_all_there(controller, viewer, well, mail):
     seen = []
-    controller.changed = lambda: seen.append(controller.state.well)
+    controller.watchers.append(lambda: seen.append(controller.state.well))
     show_well(viewer, well)
     assert controller.state.well is None
     mail.deliver_all()
@@ -242,7 +242,7 @@ def test_an_unexpected_error_is_a_sentence_with_details(ready, mail, monkeypatch
     def broken(*args, **kwargs):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("napari_attribution.faithfulness.explain.explain", broken)
+    monkeypatch.setattr("napari_attribution.faithfulness.explain.explained", broken)
     ready.explain()
     mail.deliver_until(lambda: not ready.state.explaining)
     assert "unexpected" in ready.status.headline

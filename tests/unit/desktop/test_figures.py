@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_attribution.desktop.explain import figures
+from napari_attribution.desktop.widgets import figures
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from napari_attribution.desktop.explain.form import Form
+from napari_attribution.desktop.widgets.form import Form
 from napari_attribution.methods.catalogue import METHODS
 
 

@@ -183,7 +183,7 @@ def test_an_explanation_that_failed_keeps_nothing_alive(ready, mail, monkeypatch
         except KeyError:
             raise ZeroDivisionError from None
 
-    monkeypatch.setattr("napari_attribution.faithfulness.explain.explain", fails)
+    monkeypatch.setattr("napari_attribution.faithfulness.explain.explained", fails)
     ready.explain()
     mail.deliver_until(lambda: ready.state.run_error is not None)
     error = ready.state.run_error.error

@@ -19,9 +19,10 @@ from torch import Tensor
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.preparation.normalisation import normalise, settings
 from napari_attribution.classifiers.preparation.stains import match_stains
-from napari_attribution.classifiers.preparation.windows import Window, cut, find_windows
+from napari_attribution.classifiers.preparation.windows import Window, crops, cut, find_windows, window_about
 from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.wells import Well
+from napari_attribution.wells.place import Place
 
 QUIET_PERCENTILE = 5.0
 """Where the card does not say which value means "nothing there", this percentile of each stain's pixels does."""
@@ -51,6 +52,22 @@ class Prepared:
     windows: tuple[Window, ...]
     well_shape: tuple[int, int]
     stains: dict[str, str]
+
+    def of_mask(self, mask: npt.NDArray[Any]) -> Tensor:
+        """A mask over the well as each input sees it.
+
+        Parameters
+        ----------
+        mask : (H, W) or (C, H, W) ndarray
+            Boolean, or weights from 0 to 1.
+
+        Returns
+        -------
+        (N, 1, h, w) or (N, C, h, w) float32 Tensor on the CPU; between 0 and 1 where pixels were resized, 0 outside the well.
+        """
+        planes = torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32)).reshape(-1, *self.well_shape)
+        size = (self.inputs.shape[2], self.inputs.shape[3])
+        return crops(planes, self.windows, size, torch.zeros(len(planes))).clamp(0, 1)
 
     def to_well(self, maps: Tensor, grid: Grid | None = None) -> npt.NDArray[np.float32]:
         """Lay one map an input over the well, bilinearly, averaging where windows overlap.
@@ -85,6 +102,7 @@ def prepare(
     card: ClassifierCard,
     stain_map: Mapping[str, str] | None = None,
     cells: npt.ArrayLike | None = None,
+    place: Place | None = None,
 ) -> Prepared:
     """Make the classifier's input from a well, as its card says.
 
@@ -95,6 +113,8 @@ def prepare(
     stain_map : mapping of card stain to well stain, optional
     cells : (n, 2) array, optional
         Centres (row, column) of the cells, in well pixels; needed for the mode "cells".
+    place : Place, optional
+        Make the one input in which this part of the well lies: of the modes "tiles" and "cells", the window about its centre.
 
     Raises
     ------
@@ -106,7 +126,7 @@ def prepare(
         Where the cells are not points of this well.
     """
     stains = match_stains(card.stains, well.stains, stain_map)
-    windows = find_windows(well.shape, card, cells)
+    windows = find_windows(well.shape, card, cells) if place is None else window_about(place, well.shape, card)
     raw = torch.from_numpy(np.stack([well.plane(name) for name in stains.values()]).astype(np.float32))
     if card.background is not None:
         quiet = torch.tensor(card.background, dtype=torch.float32)

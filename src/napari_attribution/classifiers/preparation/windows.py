@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.errors import CardError, RequestError
+from napari_attribution.wells.place import Place
 
 
 @dataclass(frozen=True)
@@ -85,17 +86,55 @@ def cut(well: Tensor, windows: tuple[Window, ...], card: ClassifierCard, backgro
     -------
     (N, C, h, w) Tensor
     """
-    if card.mode == "resize":
-        assert card.size is not None
-        return interpolate(well[None], size=card.size, mode="bilinear", antialias=True, align_corners=False)
+    size = card.size if card.mode == "resize" and card.size is not None else (windows[0].height, windows[0].width)
+    return crops(well, windows, size, background)
+
+
+def crops(well: Tensor, windows: tuple[Window, ...], size: tuple[int, int], outside: Tensor) -> Tensor:
+    """The pixels of the windows, resized to (h, w) where they have another size; (C,) `outside` beyond the well."""
     shape = (well.shape[1], well.shape[2])
     h, w = windows[0].height, windows[0].width
-    crops = background[None, :, None, None].expand(len(windows), -1, h, w).clone()
-    for crop, window in zip(crops, windows, strict=True):
-        rows, columns = window.inside(shape)
-        there = window.in_well(shape)
-        crop[:, rows, columns] = well[:, there[0], there[1]]
-    return crops
+    if windows == (Window(0, 0, *shape),):
+        found = well[None]
+    else:
+        found = outside[None, :, None, None].expand(len(windows), -1, h, w).clone()
+        for crop, window in zip(found, windows, strict=True):
+            rows, columns = window.inside(shape)
+            there = window.in_well(shape)
+            crop[:, rows, columns] = well[:, there[0], there[1]]
+    if (h, w) == size:
+        return found
+    return interpolate(found, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def window_about(place: Place, shape: tuple[int, int], card: ClassifierCard) -> tuple[Window]:
+    """The one window in which to look at a part of a well: about its centre, and in the mode "tiles" within the well.
+
+    Raises
+    ------
+    CardError
+        Where the well does not suit the card's mode and size.
+    RequestError
+        For a place in a well of another size.
+    """
+    if place.mask.shape != shape:
+        raise RequestError(
+            f"{place.name} is a place in a well of {place.mask.shape[0]} x {place.mask.shape[1]} pixels, but this one has "
+            f"{shape[0]} x {shape[1]}. Choose it anew in this well."
+        )
+    if card.mode in ("resize", "whole"):
+        (window,) = find_windows(shape, card, None)
+        return (window,)
+    if card.mode == "cells":
+        (window,) = find_windows(shape, card, [place.centre])
+        return (window,)
+    assert card.size is not None
+    find_windows(shape, card, None)
+    top, left = (
+        min(max(0, _first_of(at, side)), whole - side)
+        for at, side, whole in zip(place.centre, card.size, shape, strict=True)
+    )
+    return (Window(top, left, *card.size),)
 
 
 def _centres(shape: tuple[int, int], size: tuple[int, int], cells: npt.ArrayLike | None) -> npt.NDArray[np.float64]:

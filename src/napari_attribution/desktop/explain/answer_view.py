@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_attribution.desktop.explain import parts, words
+from napari_attribution.desktop.explain import words
+from napari_attribution.desktop.widgets import parts
 from napari_attribution.methods.attribution import Attribution
 
 TRUST_TIP = (

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
-from napari_attribution.desktop.explain.form import shrinkable
+from napari_attribution.desktop.widgets.form import shrinkable
 from napari_attribution.errors import CardError
 
 MODES = {

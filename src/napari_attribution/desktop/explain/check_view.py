@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_attribution.desktop.explain import figures, parts
 from napari_attribution.desktop.explain.card_form import MODES
 from napari_attribution.desktop.explain.range_table import RangeTable
-from napari_attribution.desktop.explain.section import MARKS, Section
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Section as Standing
+from napari_attribution.desktop.widgets import figures, parts
+from napari_attribution.desktop.widgets.section import MARKS, Section
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.preflight import Finding, Preflight

@@ -28,7 +28,8 @@ from napari_attribution.wells.well import Well
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.preflight import Preflight
-    from napari_attribution.methods.attribution import Attribution
+    from napari_attribution.methods.explain import Explained
+    from napari_attribution.wells.place import Place
 
 
 class Controller:
@@ -39,21 +40,26 @@ class Controller:
     viewer : ViewerModel
     post : callable
         Runs a call on the thread of the window, soon (see `Jobs`).
-    changed : callable
+
+    Attributes
+    ----------
+    watchers : list of callables
         Called after every change of `state`.
+    answered : list of callables
+        Called with every new answer (`Explained`), as soon as its layers are there.
     """
 
-    def __init__(self, viewer: ViewerModel, post: Post, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, viewer: ViewerModel, post: Post) -> None:
         self.viewer = viewer
         self.state = State()
         self.jobs = Jobs(post)
-        self.changed = changed
-        # Whoever shows the state may come later than the controller.
-        self.loading = Loading(self.state, self.jobs, lambda: self.changed(), self._settle)
+        self.watchers: list[Callable[[], None]] = []
+        self.answered: list[Callable[[Explained], None]] = []
+        self.loading = Loading(self.state, self.jobs, self.changed, self._settle)
         self._post = post
         self._scan_pending = False
         self._watched: WeakSet[Layer] = WeakSet()
-        self._closed = False
+        self.closed = False
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._rescan)
         self.scan()
@@ -64,11 +70,16 @@ class Controller:
     def status(self) -> Status:
         return status(self.state)
 
+    def changed(self) -> None:
+        """Tell all who watch."""
+        for watcher in tuple(self.watchers):
+            watcher()
+
     def close(self) -> None:
         """Let go of the viewer, stop all work."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         events = self.viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             event.disconnect(self._rescan)
@@ -76,21 +87,22 @@ class Controller:
             if layer in self._watched:
                 layer.events.name.disconnect(self._rescan)
                 layer.events.data.disconnect(self._data_changed)
-        self.changed = lambda: None
+        self.watchers.clear()
+        self.answered.clear()
         self.jobs.close()
 
     # ------------------------------------------------------------------------------------------------------ well
 
     def _rescan(self, _event: object = None) -> None:
         """Look at the layers once the burst of changes is over: a reader adds a well's layers one by one."""
-        if not self._scan_pending and not self._closed:
+        if not self._scan_pending and not self.closed:
             self._scan_pending = True
             self._post(self.scan)
 
     def scan(self) -> None:
         """Find the wells among the viewer's layers."""
         self._scan_pending = False
-        if self._closed:
+        if self.closed:
             return
         for layer in self.viewer.layers:
             if isinstance(layer, Image) and layer not in self._watched:
@@ -120,7 +132,7 @@ class Controller:
     def _data_changed(self, event: Any) -> None:
         """Look again at a well whose pixels were exchanged."""
         well = self.state.well
-        if well is not None and any(layer is event.source for layer in well.layers) and not self._closed:
+        if well is not None and any(layer is event.source for layer in well.layers) and not self.closed:
             self._post(self.scan)
             self._post(self.check)
 
@@ -306,8 +318,8 @@ class Controller:
         """The parameters of the chosen method."""
         self.set(parameters={**self.state.parameters, self.state.method: dict(values)})
 
-    def question(self) -> Question:
-        """What would be asked now, frozen."""
+    def question(self, place: Place | None = None) -> Question:
+        """What would be asked now, of the whole well or of a place in it, frozen."""
         state = self.state
         assert state.well is not None
         assert state.classifier is not None
@@ -322,33 +334,41 @@ class Controller:
             cells=self._cells(),
             accept_flaws=state.accept_flaws,
             parameters=dict(state.parameters.get(state.method, {})),
+            place=place,
         )
 
-    def explain(self) -> None:
-        """Ask; the answer's layers appear when it is there."""
+    def explain(self, place: Place | None = None) -> None:
+        """Ask, of the whole well or of a place in it; the answer's layers appear when it is there."""
         state = self.state
         if not self.status.ready:
             self.changed()
             return
         try:
-            question = self.question()
+            question = self.question(place)
         except AttributionError as error:
             state.run_error = Failure(str(error), error)
             self.changed()
             return
-        references, per_stain = state.well.layers, state.per_stain
+        self.ask(question)
+
+    def ask(self, question: Question) -> None:
+        """Have a question answered, and show the answer; an earlier one that is under way is dropped."""
+        state = self.state
+        references, per_stain = state.well.layers if state.well else (), state.per_stain
 
         def progressed(done: int, total: int) -> None:
             state.progress = (done, total)
             self.changed()
 
-        def done(answer: Attribution) -> None:
-            steps = shown.attribution_steps(self.viewer, answer, references, per_stain)
-            self._later(steps, lambda: finished(answer))
+        def done(found: Explained) -> None:
+            steps = shown.attribution_steps(self.viewer, found.attribution, references, per_stain)
+            self._later(steps, lambda: finished(found))
 
-        def finished(answer: Attribution) -> None:
-            state.answer, state.explaining = answer, False
+        def finished(found: Explained) -> None:
+            state.explained, state.asked, state.explaining = found, question, False
             self.changed()
+            for tell in tuple(self.answered):
+                tell(found)
 
         def failed(failure: Failure) -> None:
             state.run_error, state.explaining = failure, False
@@ -370,7 +390,7 @@ class Controller:
         """Take the steps one at a time, so that the window can answer in between."""
 
         def take(index: int) -> None:
-            if self._closed:
+            if self.closed:
                 return
             if index == len(steps):
                 finally_()

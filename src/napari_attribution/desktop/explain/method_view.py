@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_attribution.desktop.explain import figures, offering, parts
-from napari_attribution.desktop.explain.form import Choices, Form
-from napari_attribution.desktop.explain.section import MARKS, Section
+from napari_attribution.desktop.explain import offering
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Section as Standing
+from napari_attribution.desktop.widgets import figures, parts
+from napari_attribution.desktop.widgets.form import Choices, Form
+from napari_attribution.desktop.widgets.section import MARKS, Section
 from napari_attribution.methods.catalogue import METHODS
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from napari_attribution.errors import WellError
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.preflight import Preflight
-    from napari_attribution.methods.attribution import Attribution
+    from napari_attribution.methods.explain import Explained
+    from napari_attribution.wells.place import Place
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +81,16 @@ class Question:
     cells: FrozenCells | None
     accept_flaws: bool
     parameters: Mapping[str, Any]
+    place: Place | None = None
+    faithfulness: bool = True
 
-    def answer(self, report: Report) -> Attribution:
+    def answer(self, report: Report) -> Explained:
         """Compute; runs in the worker."""
         import_torch()
-        from napari_attribution.faithfulness.explain import explain
+        from napari_attribution.faithfulness.explain import explained
 
         report(0, 0)
-        return explain(
+        return explained(
             self.classifier,
             self.well.read(),
             self.method,
@@ -97,7 +100,8 @@ class Question:
             stain_map=self.stain_map,
             cells=self.cells.centres() if self.cells else None,
             accept_flaws=self.accept_flaws,
-            faithfulness=True,
+            place=self.place,
+            faithfulness=self.faithfulness,
             progress=report,
             **self.parameters,
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
-from napari_attribution.desktop.explain import figures
-from napari_attribution.desktop.explain.section import MARKS, Elided, paint
+from napari_attribution.desktop.widgets import figures
+from napari_attribution.desktop.widgets.section import MARKS, Elided, paint
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.preparation.ranges import StainRange

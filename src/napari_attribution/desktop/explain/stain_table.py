@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
 
-from napari_attribution.desktop.explain.form import shrinkable
+from napari_attribution.desktop.widgets.form import shrinkable
 
 
 class StainTable(QWidget):

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.devices import Device
     from napari_attribution.classifiers.preflight import Preflight
+    from napari_attribution.desktop.explain.question import Question
     from napari_attribution.desktop.jobs import Failure
     from napari_attribution.methods.attribution import Attribution
+    from napari_attribution.methods.explain import Explained
+    from napari_attribution.wells.place import Place
 
 
 @dataclass
@@ -55,8 +58,12 @@ class State:
         Steps done and in all.
     since, waited : float
         When the loading, checking or explaining that is under way began, and the seconds that it has taken so far.
-    answer : Attribution, optional
-        The last one, which the layers show.
+    explained : Explained, optional
+        The last answer, which the layers show, with what it was made of. `answer` is its attribution.
+    asked : Question, optional
+        What it answers.
+    place : Place, optional
+        The part of the well that is asked about; None for all of it.
     """
 
     wells: tuple[OpenWell, ...] = ()
@@ -91,8 +98,15 @@ class State:
     progress: tuple[int, int] = (0, 0)
     since: float = 0.0
     waited: float = 0.0
-    answer: Attribution | None = None
+    explained: Explained | None = None
+    asked: Question | None = None
+    place: Place | None = None
     run_error: Failure | None = None
+
+    @property
+    def answer(self) -> Attribution | None:
+        """What the layers show."""
+        return None if self.explained is None else self.explained.attribution
 
     def begin(self) -> None:
         """Begin to wait."""

@@ -19,20 +19,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_attribution.desktop.explain import files, parts
+from napari_attribution.desktop.explain import files
 from napari_attribution.desktop.explain.answer_view import AnswerView
 from napari_attribution.desktop.explain.card_form import CardForm
 from napari_attribution.desktop.explain.check_view import CheckView
-from napari_attribution.desktop.explain.controller import Controller
-from napari_attribution.desktop.explain.figures import with_free
-from napari_attribution.desktop.explain.form import Form
 from napari_attribution.desktop.explain.method_view import MethodView, ParametersView
-from napari_attribution.desktop.explain.section import Section
 from napari_attribution.desktop.explain.stain_table import StainTable
 from napari_attribution.desktop.explain.status import Section as Standing
 from napari_attribution.desktop.explain.status import Status
-from napari_attribution.desktop.explain.style import style_sheet
-from napari_attribution.desktop.jobs import qt_post
+from napari_attribution.desktop.sessions import controller_of, leave
+from napari_attribution.desktop.widgets import parts
+from napari_attribution.desktop.widgets.figures import with_free
+from napari_attribution.desktop.widgets.form import Form
+from napari_attribution.desktop.widgets.section import Section
+from napari_attribution.desktop.widgets.style import style_sheet
 
 NO_CLASSIFIER = "The classifier's file: TorchScript or .pt2"
 TICK = 500
@@ -57,16 +57,16 @@ class ExplainWell(QWidget):
         self._folder = ""
         self._asked_for: tuple[object, ...] = ()
         self._build()
-        self.controller = Controller(self.viewer, qt_post())
-        self.controller.changed = self.render_state
+        self.controller = controller_of(self.viewer)
+        self.controller.watchers.append(self.render_state)
         self._clock = QTimer(self)
         self._clock.setInterval(TICK)
         self._clock.timeout.connect(self.controller.tick)
         self._connect()
         self._theme()
         self.viewer.events.theme.connect(self._theme)
-        controller, viewer_events, theme = self.controller, self.viewer.events, self._theme
-        self.destroyed.connect(lambda: (viewer_events.theme.disconnect(theme), controller.close()))
+        controller, viewer_events, theme, render = self.controller, self.viewer.events, self._theme, self.render_state
+        self.destroyed.connect(lambda: (viewer_events.theme.disconnect(theme), leave(controller, render)))
         self.render_state()
 
     @property

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
-from napari_attribution.desktop.explain.faces import FACES, PLAIN, Face
+from napari_attribution.desktop.widgets.faces import FACES, PLAIN, Face
 
 Choices = Sequence[tuple[str, Any]]
 

@@ -8,8 +8,8 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from napari_attribution.desktop.explain.form import shrinkable
-from napari_attribution.desktop.explain.section import paint
+from napari_attribution.desktop.widgets.form import shrinkable
+from napari_attribution.desktop.widgets.section import paint
 
 
 class OpeningCombo(QComboBox):
