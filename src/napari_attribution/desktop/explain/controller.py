@@ -365,7 +365,9 @@ class Controller:
             self._later(steps, lambda: finished(found))
 
         def finished(found: Explained) -> None:
-            state.explained, state.asked, state.explaining = found, question, False
+            state.answer, state.explaining = found.attribution, False
+            if question.classifier is state.classifier:
+                state.explained, state.asked = found, question
             self.changed()
             for tell in tuple(self.answered):
                 tell(found)

@@ -89,7 +89,8 @@ class Loading:
         if path != state.path:
             state.target = state.against = None
             state.known, state.replaces = {}, ""
-        state.path, state.classifier, state.classifier_error, state.needs_card = path, None, None, False
+        state.forget_classifier()
+        state.path, state.classifier_error, state.needs_card = path, None, False
         state.checked = state.check_error = state.run_error = None
         state.notice, state.check_cancelled = "", False
         state.device = device or state.device
@@ -158,7 +159,8 @@ class Loading:
             state.classifier.device,
             weakref.ref(state.classifier),
         )
-        state.path = state.classifier = state.classifier_error = state.checked = state.check_error = None
+        state.forget_classifier()
+        state.path = state.classifier_error = state.checked = state.check_error = None
         state.run_error = state.target = state.against = None
         state.checking = state.explaining = state.needs_card = state.check_cancelled = False
         state.known, state.replaces, state.notice = {}, "", f"Unloading {name} ..."

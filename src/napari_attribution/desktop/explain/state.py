@@ -58,10 +58,12 @@ class State:
         Steps done and in all.
     since, waited : float
         When the loading, checking or explaining that is under way began, and the seconds that it has taken so far.
+    answer : Attribution, optional
+        The last one, which the layers show.
     explained : Explained, optional
-        The last answer, which the layers show, with what it was made of. `answer` is its attribution.
+        The same with what it was made of, as long as its classifier is loaded.
     asked : Question, optional
-        What it answers.
+        What it answers, as long as its classifier is loaded.
     place : Place, optional
         The part of the well that is asked about; None for all of it.
     """
@@ -98,15 +100,15 @@ class State:
     progress: tuple[int, int] = (0, 0)
     since: float = 0.0
     waited: float = 0.0
+    answer: Attribution | None = None
     explained: Explained | None = None
     asked: Question | None = None
     place: Place | None = None
     run_error: Failure | None = None
 
-    @property
-    def answer(self) -> Attribution | None:
-        """What the layers show."""
-        return None if self.explained is None else self.explained.attribution
+    def forget_classifier(self) -> None:
+        """Let go of the classifier and of all that holds on to it; the answer stays."""
+        self.classifier = self.explained = self.asked = None
 
     def begin(self) -> None:
         """Begin to wait."""

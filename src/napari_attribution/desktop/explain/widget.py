@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_attribution.desktop.asking.view import AskView
 from napari_attribution.desktop.explain import files
 from napari_attribution.desktop.explain.answer_view import AnswerView
 from napari_attribution.desktop.explain.card_form import CardForm
@@ -27,6 +28,8 @@ from napari_attribution.desktop.explain.method_view import MethodView, Parameter
 from napari_attribution.desktop.explain.stain_table import StainTable
 from napari_attribution.desktop.explain.status import Section as Standing
 from napari_attribution.desktop.explain.status import Status
+from napari_attribution.desktop.keeping.menu import KeepMenu
+from napari_attribution.desktop.picks.bar import PickBar
 from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.figures import with_free
@@ -56,8 +59,8 @@ class ExplainWell(QWidget):
         self.setAcceptDrops(True)
         self._folder = ""
         self._asked_for: tuple[object, ...] = ()
-        self._build()
         self.controller = controller_of(self.viewer)
+        self._build()
         self.controller.watchers.append(self.render_state)
         self._clock = QTimer(self)
         self._clock.setInterval(TICK)
@@ -132,6 +135,11 @@ class ExplainWell(QWidget):
         self.details.setToolTip("Technical details, to be copied into a report")
         self.details_section = Section("report", "Details for a report", self.details, "What to send to the developers")
         self.answer = AnswerView()
+        self.picks, self.asking, self.keeping = (
+            PickBar(self.controller),
+            AskView(self.controller),
+            KeepMenu(self.controller),
+        )
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -158,8 +166,11 @@ class ExplainWell(QWidget):
             self.per_stain,
             self.parameters_section,
             run,
+            self.picks,
             self.details_section,
             self.answer,
+            self.asking,
+            self.keeping,
         ):
             layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
         layout.addStretch(1)
@@ -231,7 +242,7 @@ class ExplainWell(QWidget):
         self.device.activated.connect(lambda _index: c.choose_device(self.device.currentData()))
         self.device.opening.connect(c.refresh_devices)
         self.per_stain.toggled.connect(lambda on: c.set(per_stain=on))
-        self.explain.clicked.connect(c.explain)
+        self.explain.clicked.connect(lambda: c.explain())
         self.cancel.clicked.connect(c.cancel)
 
     # --------------------------------------------------------------------------------------------------- actions
@@ -315,6 +326,8 @@ class ExplainWell(QWidget):
         self._render_question()
         self._render_run(now)
         self.answer.render_answer(state.answer)
+        for part in (self.picks, self.asking, self.keeping):
+            part.render_state()
 
     def _render_card(self) -> None:
         state = self.controller.state

@@ -1,0 +1,1 @@
+"""Keeping an answer: export, figure, the same in Python, and again from a record."""

@@ -1,0 +1,1 @@
+"""Point and click: which cell, and what it is to the classifier."""
