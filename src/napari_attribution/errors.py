@@ -62,6 +62,10 @@ class RequestError(AttributionError):
     """A question that cannot be asked: an unknown class, method, score or parameter."""
 
 
+class RecordError(AttributionError):
+    """A record that cannot be read, or a run that cannot be repeated from it."""
+
+
 class OutputError(AttributionError):
     """A result that cannot be written."""
 

@@ -7,7 +7,7 @@ lazy arrays) in the worker.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,7 @@ class FrozenWell:
     source: tuple[str, ...]
     position: str | None = None
     field: int | None = None
+    reading: Mapping[str, Any] | None = None
 
     def read(self) -> Well:
         """Fetch the pixels.
@@ -75,7 +76,9 @@ class FrozenWell:
                 which = ", ".join(f"{stain} {array.dtype}" for stain, array in zip(self.stains, arrays, strict=True))
                 raise WellError(f"The stains have pixels of different types ({which}). Convert them to one type first.")
             pixels = np.stack([array.reshape(array.shape[-2:]) for array in arrays])
-        return Well(pixels, self.stains, self.pixel_size, self.named, self.position, self.field, self.source)
+        return Well(
+            pixels, self.stains, self.pixel_size, self.named, self.position, self.field, self.source, self.reading
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +131,7 @@ class OpenWell:
             source or tuple(f"layer {layer.name}" for layer in self.layers),
             notes.get("position"),
             notes.get("field"),
+            _reading(self.layers, self.stains),
         )
 
 
@@ -178,6 +182,16 @@ def _source(layer: Layer) -> Sequence[str]:
     if layer.metadata.get("source"):
         return list(layer.metadata["source"])
     return [layer.source.path] if layer.source.path else []
+
+
+def _reading(layers: Sequence[Layer], stains: Sequence[str]) -> Mapping[str, Any] | None:
+    """How these stains can be read from their files again, under the names that they have here; None where they cannot."""
+    first = layers[0].metadata.get("reading")
+    if not first or any(layer.metadata.get("reading") != first for layer in layers):
+        return None
+    renamed = dict(zip((str(layer.metadata.get("stain")) for layer in layers), stains, strict=False))
+    names = [renamed.get(name, name) for name in first["found"]]
+    return first if names == list(first["found"]) else {**first, "stains": names, "found": names}
 
 
 def _refused(layer: Layer, problem: str) -> OpenWell:

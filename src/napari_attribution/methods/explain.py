@@ -136,7 +136,7 @@ def answer(
     from napari_attribution.classifiers.preparation.prepare import prepare
     from napari_attribution.classifiers.preparation.ranges import stain_ranges
     from napari_attribution.methods.parts import part_of
-    from napari_attribution.methods.record import make_record
+    from napari_attribution.methods.record import make_record, sha256_of
 
     started = time.perf_counter()
     classifier.forwards = 0.0
@@ -160,7 +160,9 @@ def answer(
             raise DeviceError(no_room(classifier.device)) from None
         raise
     asked = problems[0].score
-    record = make_record(classifier, well, prepared, chosen, settings, asked, [result.extra for result in results])
+    wanted = {"target": target, "score": score, "against": against}
+    extras = [result.extra for result in results]
+    record = make_record(classifier, well, prepared, chosen, settings, asked, extras, wanted)
     record |= {"cells": None if cells is None else np.asarray(cells).tolist(), "accept_flaws": accept_flaws}
     if place is not None:
         record |= {"place": place.record, "part": part.record if part else None}
@@ -178,6 +180,9 @@ def answer(
     )
     if place is not None:
         attribution = replace(attribution, values=attribution.values * place.mask, place=place, part=part)
+    found = {"predicted": attribution.predicted, "score": attribution.score}
+    found["sha256_of_map"] = sha256_of(attribution.values)
+    attribution = replace(attribution, record={**attribution.record, "result": found})
     return Explained(attribution, prepared, tuple(problems), tuple(results), scores)
 
 
@@ -331,6 +336,7 @@ def _assemble(
         warnings = [*warnings, "Nothing in this well changes the score: the map is zero everywhere."]
     probabilities = scores.softmax(dim=0)
     work = {"seconds": round(seconds, 4), "forwards": round(classifier.forwards, 2), "device": classifier.device}
+    work["threads"] = torch.get_num_threads()
     return Attribution(
         values=values,
         native=native,

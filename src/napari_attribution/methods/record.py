@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from napari_attribution.classifiers.classifier import Classifier
@@ -17,6 +19,14 @@ from napari_attribution.methods.catalogue import Method
 from napari_attribution.methods.parameters import Parameters
 from napari_attribution.methods.score import Score
 from napari_attribution.wells import Well
+
+VERSION = 1
+"""Of the record's form; raised when an older program could misread it."""
+
+
+def sha256_of(array: npt.NDArray[Any]) -> str:
+    """Tells whether an array's numbers are the same, bit for bit."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def make_record(
@@ -27,10 +37,13 @@ def make_record(
     parameters: Parameters,
     score: Score,
     extras: list[dict[str, object]],
+    asked: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The record of a run as plain data, ready for JSON."""
+    """The record of a run as plain data, ready for JSON; `asked` is what of the question stands nowhere else."""
     pixels = np.ascontiguousarray(well.pixels)
+    planes = zip(well.stains, pixels, strict=True)
     return {
+        "record_version": VERSION,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "napari-attribution": version("napari-attribution"),
@@ -47,10 +60,12 @@ def make_record(
             "shape": list(well.pixels.shape),
             "dtype": str(well.pixels.dtype),
             "pixel_size_um": list(well.pixel_size) if well.pixel_size else None,
-            "sha256_of_pixels": hashlib.sha256(pixels.tobytes()).hexdigest(),
+            "reading": None if well.reading is None else dict(well.reading),
+            "sha256_of_pixels": hashlib.sha256(pixels.data).hexdigest(),
+            "sha256_of_planes": {stain: sha256_of(plane) for stain, plane in planes},
         },
         "classifier": {
-            "file": str(classifier.path) if classifier.path else None,
+            "file": str(classifier.path.absolute()) if classifier.path else None,
             "sha256": classifier.sha256,
             "card": classifier.card.model_dump(mode="json"),
         },
@@ -58,6 +73,7 @@ def make_record(
         "preparation": describe(prepared, classifier.card),
         "score": {"kind": score.kind, "target": classifier.classes[score.target]}
         | ({"against": classifier.classes[score.against]} if score.against is not None else {}),
+        "asked": dict(asked),
         "method": method.name,
         "parameters": parameters.model_dump(mode="json"),
         "found": extras[0] if len(extras) == 1 else {"inputs": extras},

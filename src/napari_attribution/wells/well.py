@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,9 @@ class Well:
         Number of the field of view within the well.
     source : tuple of str
         The files (or napari layers) that the pixels came from.
+    reading : mapping, optional
+        What `read_well` was asked (path, stains, project, pattern) and the names that it `found`, so that the same can be
+        read again; None for a well that was not read from files.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Well:
     position: str | None = None
     field: int | None = None
     source: tuple[str, ...] = ()
+    reading: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         pixels = np.asarray(self.pixels)
@@ -110,4 +114,4 @@ class Well:
 
     def renamed(self, stains: Sequence[str]) -> Well:
         """The same well with its stains named anew, in the order of the channels."""
-        return Well(self.pixels, tuple(stains), self.pixel_size, True, self.position, self.field, self.source)
+        return replace(self, stains=tuple(stains), named=True)

@@ -92,6 +92,7 @@ def well_layer_tuples(well: Well) -> list[tuple[np.ndarray, dict[str, Any], str]
                 "named": well.named,
                 "position": well.position,
                 "field": well.field,
+                "reading": well.reading,
             },
         }
         tuples.append((plane, keywords, "image"))

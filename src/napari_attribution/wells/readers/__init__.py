@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from os import PathLike
+from dataclasses import replace
+from os import PathLike, fspath
 from pathlib import Path
 
 from napari_attribution.errors import StainError, WellError
@@ -55,10 +56,14 @@ def read_well(
     checked_projection(project)
     given = _given(stains)
     wanted = None if given is None else len(given)
+    if not isinstance(path, str | PathLike):
+        path = list(path)
     try:
         well = _read(path, project, wanted, pattern)
     except OSError as error:
         raise WellError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from None
+    reading = {"path": _absolute(path), "stains": given and list(given), "project": project, "pattern": pattern}
+    well = replace(well, reading=reading | {"found": list(well.stains if given is None else given)})
     if given is None:
         return well
     if len(given) != len(well.stains):
@@ -93,6 +98,13 @@ def _read(
             raise WellError(f"{path.name} is a Zarr image, which cannot be read yet. Export the field as OME-TIFF.")
         return tiff_series.read_folder(path, project, wanted, pattern)
     return tiff_series.read_with_siblings(path, project, wanted, pattern)
+
+
+def _absolute(path: str | PathLike[str] | Iterable[str | PathLike[str]]) -> str | list[str]:
+    """The same file or files, named so that they are found from any folder."""
+    if isinstance(path, str | PathLike):
+        return str(Path(fspath(path)).absolute())
+    return [str(Path(one).absolute()) for one in path]
 
 
 def _given(stains: Sequence[str] | None) -> tuple[str, ...] | None:
