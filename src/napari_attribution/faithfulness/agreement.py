@@ -108,9 +108,12 @@ def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
 
 def _mean_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(n,) ranks from 0; equal values share the mean of theirs."""
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: npt.NDArray[np.float64] = (last - (counts + 1) / 2)[group]
+    order = np.argsort(values)
+    ordered = values[order]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    counts = np.diff(np.append(first, values.size))
+    ranks = np.empty(values.size)
+    ranks[order] = np.repeat(first + (counts - 1) / 2, counts)
     return ranks
 
 
