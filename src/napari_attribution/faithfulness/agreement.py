@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_attribution.errors import RequestError
-from napari_attribution.faithfulness.ranking import check_map, top
+from napari_attribution.faithfulness.ranking import Mask, check_map, count_of
 
 SHARE = 0.2
 """Of the places: what counts as the top of a map."""
@@ -87,7 +87,7 @@ def agreement(first: npt.ArrayLike, second: npt.ArrayLike, names: tuple[str, str
         why.append(f"The map of {' and that of '.join(flat)} is the same everywhere: it has no order to compare.")
     else:
         correlation = _correlation(*maps)
-    tops = [top(values, SHARE) & (values > 0) for values in maps]
+    tops = [_top(values.ravel()) for values in maps]
     sizes = [int(places.sum()) for places in tops]
     silent = [name for name, size in zip(names, sizes, strict=True) if not size]
     if silent:
@@ -96,6 +96,18 @@ def agreement(first: npt.ArrayLike, second: npt.ArrayLike, names: tuple[str, str
         overlap = 2 * int((tops[0] & tops[1]).sum()) / sum(sizes)
         by_chance = 2 * sizes[0] * sizes[1] / (maps[0].size * sum(sizes))
     return Agreement(correlation, overlap, by_chance, tuple(why))
+
+
+def _top(values: npt.NDArray[np.float64]) -> Mask:
+    """Which of (n,) values are among the highest fifth and positive; of equal ones, the first."""
+    count = count_of(SHARE, values.size)
+    if not count:
+        return np.zeros(values.size, dtype=bool)
+    least = np.partition(values, values.size - count)[values.size - count]
+    chosen: Mask = values > max(least, 0.0)
+    if least > 0:
+        chosen[np.flatnonzero(values == least)[: count - int(chosen.sum())]] = True
+    return chosen
 
 
 def _correlation(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> float:
