@@ -36,7 +36,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_attribution.faithfulness.ranking import Mask, ranks
+from napari_attribution.faithfulness.ranking import Mask, ranks, units_of
 from napari_attribution.faithfulness.removal import map_of, scores_of_kept
 from napari_attribution.methods.problem import Problem
 
@@ -101,7 +101,7 @@ class Curves:
         return r if r > 1e-6 * max(abs(self.whole), abs(self.filled)) else float("nan")
 
 
-def curves(problem: Problem, values: npt.ArrayLike, steps: int = STEPS) -> Curves:
+def curves(problem: Problem, values: npt.ArrayLike, steps: int = STEPS, within: Mask | None = None) -> Curves:
     """Insertion and deletion, with 2 * steps forwards.
 
     Parameters
@@ -111,6 +111,8 @@ def curves(problem: Problem, values: npt.ArrayLike, steps: int = STEPS) -> Curve
         The signed map at the input's resolution.
     steps : int
         Into how many equal shares the units are parted; fewer where there are fewer units.
+    within : (h, w) bool ndarray, optional
+        Places whose units alone are put back or taken away; for an input that is the fill everywhere else.
 
     Raises
     ------
@@ -120,16 +122,17 @@ def curves(problem: Problem, values: npt.ArrayLike, steps: int = STEPS) -> Curve
         For scores that are not numbers.
     """
     checked = map_of(problem, values)
-    first, last = ranks(checked), ranks(-checked)
-    counts = np.unique(np.linspace(0, checked.size, max(1, steps) + 1).round().astype(np.int64))
+    first, last = ranks(checked, within), ranks(-checked, within)
+    size = units_of(checked, within)
+    counts = np.unique(np.linspace(0, size, max(1, steps) + 1).round().astype(np.int64))
     inner = counts[1:-1]
 
     def kept(number: int) -> Mask:
         if number < len(counts):
             return first < int(counts[number])
-        return last < checked.size - int(inner[number - len(counts)])
+        return last < size - int(inner[number - len(counts)])
 
     scores = problem.score.of(scores_of_kept(problem, kept, len(counts) + len(inner))).double().numpy()
     insertion = scores[: len(counts)]
     deletion = np.concatenate([insertion[-1:], scores[len(counts) :], insertion[:1]])
-    return Curves(counts / checked.size, insertion, deletion)
+    return Curves(counts / size, insertion, deletion)

@@ -113,7 +113,7 @@ def quick(explained: Explained, check: Callable[[], None] = lambda: None) -> Qui
     """
     count = len(explained.problems)
     chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_INPUTS)).round().astype(int))
-    if not any(_orders(explained, int(index)) for index in chosen):
+    if not any(orders(explained, int(index)) for index in chosen):
         return None
     scores = []
     for index in chosen:
@@ -126,7 +126,7 @@ def quick(explained: Explained, check: Callable[[], None] = lambda: None) -> Qui
     return Quick(whole, filled, keep, remove, elsewhere, len(chosen), count, of_stains)
 
 
-def _orders(explained: Explained, index: int) -> bool:
+def orders(explained: Explained, index: int) -> bool:
     """Whether a map prefers some units to others, and speaks for the class there."""
     values = explained.results[index].map
     return bool((values > 0).any()) and float(values.max()) > float(values.min())

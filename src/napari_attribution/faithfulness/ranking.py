@@ -46,12 +46,14 @@ def check_map(values: npt.ArrayLike) -> Map:
     return checked
 
 
-def ranks(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def ranks(values: npt.ArrayLike, within: Mask | None = None) -> npt.NDArray[np.int64]:
     """The rank of every unit, 0 for the most important.
 
     Parameters
     ----------
     values : (h, w) or (C, h, w) array
+    within : (h, w) bool ndarray, optional
+        Places whose units come first, whatever their values; the units of the others follow.
 
     Returns
     -------
@@ -63,10 +65,17 @@ def ranks(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
         For a map with NaN.
     """
     checked = check_map(values)
+    if within is not None:
+        checked = np.where(within, checked, -np.inf)
     order = np.argsort(-checked, axis=None, kind="stable")
     found = np.empty(checked.size, dtype=np.int64)
     found[order] = np.arange(checked.size)
     return found.reshape(checked.shape)
+
+
+def units_of(values: Map, within: Mask | None) -> int:
+    """How many units a map has in the places `within`; in all of them where none are named."""
+    return values.size if within is None else int(within.sum()) * (values.size // within.size)
 
 
 def count_of(share: float, size: int) -> int:
