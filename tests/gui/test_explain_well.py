@@ -41,7 +41,7 @@ def names(viewer):
 def test_from_the_sample_to_the_answer(window, dock, qtbot, tmp_path):
     open_sample(qtbot, dock)
     wells = names(window)
-    assert wells == ["DNA", "ER", "RNA", "AGP", "Mito"]
+    assert wells == ["DNA", "ER", "RNA", "AGP", "Mito", "cells"]
 
     choose(qtbot, dock, "method", "Pixel Ablation-CAM")
     click(qtbot, dock, "explain")
@@ -60,7 +60,7 @@ def test_from_the_sample_to_the_answer(window, dock, qtbot, tmp_path):
     click(qtbot, dock, "explain")
     wait(qtbot, lambda: dock.controller.state.answer is not answer)
     assert set(first) <= {id(layer) for layer in window.layers}
-    assert len(window.layers) == 5 + 5 + 2
+    assert len(window.layers) == 6 + 5 + 2
     top = window.layers[names(window).index(f"why {dock.controller.state.answer.target} - PCIM")]
     assert np.allclose(top.extent.world, window.layers["Mito"].extent.world)
     window.screenshot(str(tmp_path / "explained.png"), canvas_only=False, flash=False)
@@ -130,7 +130,7 @@ def test_the_window_answers_while_a_classifier_is_loaded_and_explained(window, d
 
 def test_the_samples_open_from_the_file_menu(window, qtbot):
     window.open_sample("napari-attribution", "mito-fragmented")
-    assert {"DNA", "ER", "RNA", "AGP", "Mito"} <= set(names(window))
+    assert {"DNA", "ER", "RNA", "AGP", "Mito", "cells"} <= set(names(window))
     assert {str(unit) for unit in window.layers["Mito"].units} == {"micrometer"}
     assert np.any(window.layers["truth: affected cells"].data)
 

@@ -78,15 +78,24 @@ def rna_granules() -> list[tuple[Any, dict[str, Any], str]]:
     return _layers(RNA)
 
 
-def _layers(stem: str) -> list[tuple[Any, dict[str, Any], str]]:
-    """The well's stains and, hidden, the cells that were truly changed: what a good map should point at."""
+def with_cells(well: Path) -> list[tuple[Any, dict[str, Any], str]]:
+    """The well's stains as layers and, in outline, its cells: what can be clicked at."""
     import tifffile
 
-    from napari_attribution.desktop.layers import well_layer_tuples
+    from napari_attribution.desktop.layers import cells_layer_tuple, well_layer_tuples
     from napari_attribution.wells import read_well
 
+    tuples = well_layer_tuples(read_well(well))
+    cells = tifffile.imread(well.with_name(well.name.replace(".ome.tiff", ".cells.tiff")))
+    return [*tuples, cells_layer_tuple(cells, tuples[0][1])]
+
+
+def _layers(stem: str) -> list[tuple[Any, dict[str, Any], str]]:
+    """The same and, hidden, the cells that were truly changed: what a good map should point at."""
+    import tifffile
+
     folder = sample_folder() / "wells"
-    tuples = well_layer_tuples(read_well(folder / f"{stem}.ome.tiff"))
+    tuples = with_cells(folder / f"{stem}.ome.tiff")
     truth = tifffile.imread(folder / f"{stem}.truth.tiff")
     if np.any(truth):
         place = {key: tuples[0][1][key] for key in ("scale", "units", "axis_labels")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.layers.bars import bar_colors
 from napari_attribution.desktop.warm_up import warm_up
 from napari_attribution.desktop.wells_from_layers import OpenWell, find_wells
-from napari_attribution.errors import AttributionError, OutputError
+from napari_attribution.errors import AttributionError, OutputError, WellError
 from napari_attribution.wells.well import Well
 
 if TYPE_CHECKING:
@@ -145,25 +145,26 @@ class Controller:
 
     def open_well(self, path: Path) -> None:
         """Read a well from a file and show it."""
-        self._open(path.name, lambda: _read(path))
+        self._open(path.name, lambda: shown.well_layer_tuples(_read(path)))
 
     def try_sample(self) -> None:
-        """Open the sample well and its classifier."""
+        """Open the sample well, its cells and its classifier."""
         try:
             well, weights = sample.first_well(), sample.classifier()
         except OutputError as error:
             self.state.open_error = str(error)
             self.changed()
             return
-        self.open_well(well)
+        self._open(well.name, lambda: sample.with_cells(well))
         self.open_classifier(weights)
 
-    def _open(self, name: str, read: Callable[[], Well]) -> None:
+    def _open(self, name: str, layers: Callable[[], list[Any]]) -> None:
         def work(_report: Report) -> list[Any]:
-            return shown.well_layer_tuples(read())
+            return layers()
 
         def done(tuples: list[Any]) -> None:
-            self._later([partial(self.viewer.add_image, data, **keywords) for data, keywords, _ in tuples], opened)
+            add = {"image": self.viewer.add_image, "labels": partial(shown.show_cells, self.viewer)}
+            self._later([partial(add[kind], data, **keywords) for data, keywords, kind in tuples], opened)
 
         def opened() -> None:
             self.state.opening = ""
@@ -351,26 +352,34 @@ class Controller:
             return
         self.ask(question)
 
-    def ask(self, question: Question) -> None:
-        """Have a question answered, and show the answer; an earlier one that is under way is dropped."""
+    def ask(
+        self,
+        question: Question,
+        overtaken: Callable[[], str] | None = None,
+        then: Callable[[Explained], None] | None = None,
+    ) -> None:
+        """Have a question answered, and show the answer; an earlier one that is under way is dropped.
+
+        Parameters
+        ----------
+        question : Question
+        overtaken : callable, optional
+            Says, once the answer is there, why it may not be shown any more; nothing where it may.
+        then : callable, optional
+            Called when this answer is shown.
+        """
         state = self.state
-        references, per_stain = state.well.layers if state.well else (), state.per_stain
+        references = state.well.layers if state.well else ()
 
         def progressed(done: int, total: int) -> None:
             state.progress = (done, total)
             self.changed()
 
         def done(found: Explained) -> None:
-            steps = shown.attribution_steps(self.viewer, found.attribution, references, per_stain)
-            self._later(steps, lambda: finished(found))
-
-        def finished(found: Explained) -> None:
-            state.answer, state.explaining = found.attribution, False
-            if question.classifier is state.classifier:
-                state.explained, state.asked = found, question
-            self.changed()
-            for tell in tuple(self.answered):
-                tell(found)
+            if overtaken and (why := overtaken()):
+                failed(Failure(why, WellError(why)))
+            else:
+                self.show(found, question.settled(found), references, then)
 
         def failed(failure: Failure) -> None:
             state.run_error, state.explaining = failure, False
@@ -380,6 +389,29 @@ class Controller:
         state.begin()
         self.jobs.start("explain", question.answer, done, failed, progressed)
         self.changed()
+
+    def show(
+        self,
+        found: Explained,
+        question: Question,
+        references: Sequence[Layer],
+        then: Callable[[Explained], None] | None = None,
+    ) -> None:
+        """Show an answer over the layers of its well, and tell all who want to know."""
+        state = self.state
+
+        def finished() -> None:
+            # Another question may have been asked while this one's layers were made.
+            state.answer, state.explaining = found.attribution, self.jobs.busy("explain")
+            if question.classifier is state.classifier:
+                state.explained, state.asked = found, question
+                if found.attribution.place is None:
+                    state.whole = (found, question)
+            self.changed()
+            for tell in (*self.answered, *((then,) if then else ())):
+                tell(found)
+
+        self._later(shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain), finished)
 
     def cancel(self) -> None:
         """Stop the explanation; layers and answer stay as they were."""

@@ -105,3 +105,7 @@ class Question:
             progress=report,
             **self.parameters,
         )
+
+    def settled(self, found: Explained) -> Question:
+        """The question that was answered: the same, but where only the answer says what was meant."""
+        return self

@@ -64,6 +64,8 @@ class State:
         The same with what it was made of, as long as its classifier is loaded.
     asked : Question, optional
         What it answers, as long as its classifier is loaded.
+    whole : (Explained, Question), optional
+        The last answer about a whole well and its question, to come back to, as long as its classifier is loaded.
     place : Place, optional
         The part of the well that is asked about; None for all of it.
     """
@@ -103,12 +105,13 @@ class State:
     answer: Attribution | None = None
     explained: Explained | None = None
     asked: Question | None = None
+    whole: tuple[Explained, Question] | None = None
     place: Place | None = None
     run_error: Failure | None = None
 
     def forget_classifier(self) -> None:
         """Let go of the classifier and of all that holds on to it; the answer stays."""
-        self.classifier = self.explained = self.asked = None
+        self.classifier = self.explained = self.asked = self.whole = None
 
     def begin(self) -> None:
         """Begin to wait."""

@@ -96,14 +96,15 @@ def attribution_steps(
     return steps
 
 
-def _arrange(viewer: ViewerModel) -> Layer:
+def _arrange(viewer: ViewerModel) -> None:
     """New layers: the bars on top, under them the map, then the maps by stain; the map chosen, all of it in view."""
     top, bars = find(viewer, "map"), find(viewer, "importance")
-    assert top is not None
+    if top is None:
+        # Deleted by the user between two steps.
+        return
     for layer in (top, bars):
         if layer is not None:
             viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
     if bars is not None and not viewer_shows(viewer, bars):
         viewer.fit_to_view()
     viewer.layers.selection.active = top
-    return top
