@@ -229,7 +229,7 @@ class Controller:
 
     def cell_layers(self) -> list[Layer]:
         """The layers that could mark the cells."""
-        return [layer for layer in self.viewer.layers if isinstance(layer, Labels | Points)]
+        return [layer for layer in self.viewer.layers if isinstance(layer, Labels | Points) and not shown.ours(layer)]
 
     def stain_colors(self) -> dict[str, str]:
         """The colours in which the well's stains are shown, as "#rrggbb"."""

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_attribution.desktop.layers.bars import label_bars, show_bars, viewer_shows
-from napari_attribution.desktop.layers.known import ROLE, Placement, find, ours
+from napari_attribution.desktop.layers.known import ROLE, Placement, find, of_an_answer
 from napari_attribution.desktop.layers.maps import robust_limit, show_color_bar, show_map
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import ALL
@@ -54,7 +54,7 @@ def attribution_steps(
     # Five bars of 0 % would look like an answer where none was asked for.
     valued = any(attribution.channel_importance.values())
     wanted = {"map", *(["importance"] if valued else []), *(f"map of {stain}" for stain in maps)}
-    for layer in [layer for layer in viewer.layers if ours(layer) and layer.metadata[ROLE] not in wanted]:
+    for layer in [layer for layer in viewer.layers if of_an_answer(layer) and layer.metadata[ROLE] not in wanted]:
         viewer.layers.remove(layer)
 
     # The maps by stain share one scale: they are there to be compared.

@@ -27,6 +27,12 @@ def ours(layer: Layer) -> bool:
     return layer.metadata.get(ROLE, "stain") != "stain"
 
 
+def of_an_answer(layer: Layer) -> bool:
+    """Whether a layer goes with the answer that it shows; others of ours (what was removed, a kept map) outlive it."""
+    role = str(layer.metadata.get(ROLE, ""))
+    return role in ("map", "importance") or role.startswith("map of ")
+
+
 @dataclass(frozen=True)
 class Placement:
     """Where the well lies in the world: what its maps and its bars must share with it."""
