@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.devices import Device
 
-KINDS = ("load", "save card", "check", "explain")
+KINDS = ("load", "save card", "check", "explain", "stains")
 """Jobs that work on the classifier."""
 
 

@@ -9,6 +9,19 @@ from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import ALL
 
 
+CONTRAST = "contrast with "
+
+
+def why(attribution: Attribution) -> str:
+    """ "why mito fragmented rather than control": what was asked."""
+    return f"why {attribution.target}{_than(attribution)}"
+
+
+def rather_than(attribution: Attribution) -> str:
+    """The other class of a contrast; empty where the class was asked about by itself."""
+    return attribution.score_name.removeprefix(CONTRAST) if attribution.score_name.startswith(CONTRAST) else ""
+
+
 def headline(attribution: Attribution) -> str:
     """ "Mito decides (71 %)." - who decides, in one sentence."""
     shares = {stain: value for stain, value in attribution.channel_importance.items() if math.isfinite(value)}
@@ -17,7 +30,7 @@ def headline(attribution: Attribution) -> str:
         return "The stains' importance was not asked for: see the map."
     speaking = [stain for stain in order if shares[stain] > 0.005]
     if not speaking:
-        return f"No stain speaks for {attribution.target}."
+        return f"No stain speaks for {attribution.target}{_than(attribution)}."
     first, second = speaking[0], speaking[1] if len(speaking) > 1 else None
     if second is None or shares[first] >= 0.5:
         return f"{first} decides ({percent(shares[first])})."
@@ -34,9 +47,12 @@ def details(attribution: Attribution) -> str:
     if attribution.target != attribution.predicted:
         asked = attribution.probabilities[attribution.target]
         sentences.append(f"You asked about {attribution.target} (probability {asked:.2f}).")
+    other = rather_than(attribution)
+    if other and other != attribution.predicted:
+        sentences.append(f"You compared with {other} (probability {attribution.probabilities[other]:.2f}).")
     against = opposed(attribution.channel_importance)
     if against:
-        sentences.append(f"Against {attribution.target}: {against}.")
+        sentences.append(f"For {other}: {against}." if other else f"Against {attribution.target}: {against}.")
     if any(attribution.channel_importance.values()):
         sentences.append(f"Shares of: {attribution.importance_meaning}.")
     return " ".join(sentences)
@@ -47,20 +63,27 @@ def footnote(attribution: Attribution) -> str:
     seconds = attribution.seconds
     took = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     work = f"{attribution.forwards:.3g} forwards"
-    return f"{attribution.score_name} {attribution.score:.2f} · {work}, {took} on {attribution.device}".replace(
-        "-", "−"
-    )
+    score = f"{attribution.score:.2f}".replace("-", "−")
+    return f"{attribution.score_name} {score} · {work}, {took} on {attribution.device}"
 
 
-def legend(attribution: Attribution) -> str:
-    """Whose map it is, what its colours mean, and its numbers."""
+def legend(attribution: Attribution, colours: tuple[str, str] = ("purple", "green")) -> str:
+    """Whose map it is, what its colours (for, against) mean, and its numbers."""
     title = ALL[attribution.method].title if attribution.method in ALL else attribution.method
-    return f"{title}: purple speaks for {attribution.target}, green against; unit: {attribution.units}"
+    other = rather_than(attribution)
+    speaks_for, against = colours
+    meaning = f"{speaks_for} speaks for {attribution.target}, {against} {f'for {other}' if other else 'against'}"
+    return f"{title}: {meaning}; unit: {attribution.units}"
 
 
 def percent(share: float) -> str:
     """Whole per cents."""
     return f"{100 * share:.0f} %".replace("-", "−")
+
+
+def _than(attribution: Attribution) -> str:
+    other = rather_than(attribution)
+    return f" rather than {other}" if other else ""
 
 
 def opposed(importance: Mapping[str, float]) -> str:

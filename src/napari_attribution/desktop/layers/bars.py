@@ -142,6 +142,26 @@ def label_bars(viewer: ViewerModel) -> None:
         layer.text.visible = True
 
 
+def show_bars_again(viewer: ViewerModel, attribution: Attribution, references: Sequence[Layer]) -> None:
+    """Show the bars, with the stains' importance of this answer; they are made where the user deleted them."""
+    layer = show_bars(viewer, attribution, references, Placement.of(references, attribution))
+    layer.visible = True
+    label_bars(viewer)
+
+
+def renew_bars(viewer: ViewerModel, attribution: Attribution, references: Sequence[Layer]) -> None:
+    """Bars that are there show the stains' importance of this answer, in the stains' colours of now."""
+    if find(viewer, "importance") is not None:
+        show_bars(viewer, attribution, references, Placement.of(references, attribution))
+        label_bars(viewer)
+
+
+def hide_bars(viewer: ViewerModel) -> None:
+    """The bars stay among the layers, unseen."""
+    if (layer := find(viewer, "importance")) is not None:
+        layer.visible = False
+
+
 def viewer_shows(viewer: ViewerModel, layer: Layer) -> bool:
     """Whether all of a layer lies within the canvas."""
     extent = layer.extent.world[:, -2:]

@@ -28,6 +28,11 @@ def is_dark(theme: str) -> bool:
     return 0.3 * red + 0.59 * green + 0.11 * blue < 128
 
 
+def paper_and_ink(theme: str) -> tuple[str, str]:
+    """What a chart is drawn on and with: the dock's own background and its text, as "#rrggbb"."""
+    return get_theme(theme).background.as_hex("long")[:7], (_DARK if is_dark(theme) else _LIGHT)["text"]
+
+
 def style_sheet(theme: str) -> str:
     """What the dock adds to napari's own style sheet."""
     c = _DARK if is_dark(theme) else _LIGHT
