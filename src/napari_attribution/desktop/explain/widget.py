@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_attribution.desktop.asking.view import AskView
-from napari_attribution.desktop.explain import files
+from napari_attribution.desktop.explain import files, words
 from napari_attribution.desktop.explain.answer_view import AnswerView
 from napari_attribution.desktop.explain.card_form import CardForm
 from napari_attribution.desktop.explain.check_view import CheckView
@@ -347,9 +347,12 @@ class ExplainWell(QWidget):
         classes = state.classifier.classes if state.classifier else ()
         predicted = state.checked.predicted if state.checked else None
         first = f"{predicted} (predicted)" if predicted else "the predicted class"
-        parts.offer(self.target, [(first, None), *((name, name) for name in classes)], state.target)
+        probability = state.checked.probabilities if state.checked else {}
+        likely = sorted(classes, key=lambda name: -probability.get(name, 0.0))
+        named = [(words.with_probability(name, probability.get(name)), name) for name in likely]
+        parts.offer(self.target, [(first, None), *named], state.target)
         asked = state.target or predicted
-        others = [(name, name) for name in classes if name != asked]
+        others = [(title, name) for title, name in named if name != asked]
         parts.offer(self.against, [("anything else", None), *others], state.against)
         parts.offer(self.score, [("logit", "logit"), ("probability", "probability")], state.score)
         self.score.setEnabled(state.against is None)

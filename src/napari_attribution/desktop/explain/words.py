@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import ALL
 
-
 CONTRAST = "contrast with "
 
 
@@ -79,6 +78,15 @@ def legend(attribution: Attribution, colours: tuple[str, str] = ("purple", "gree
 def percent(share: float) -> str:
     """Whole per cents."""
     return f"{100 * share:.0f} %".replace("-", "−")
+
+
+def with_probability(name: str, probability: float | None) -> str:
+    """ "mito fragmented  99 %": a class in a list."""
+    if probability is None or not math.isfinite(probability):
+        return name
+    # Only what is exactly so is called impossible, or certain.
+    sign = "< 1 %" if 0 < probability < 0.005 else "> 99 %" if 0.995 <= probability < 1 else percent(probability)
+    return f"{name}  {sign}"
 
 
 def _than(attribution: Attribution) -> str:
