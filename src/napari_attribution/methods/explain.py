@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from napari_attribution.errors import DeviceError, RequestError, WellError
+from napari_attribution.errors import DeviceError, RequestError
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.catalogue import ALL, Method
 from napari_attribution.methods.parameters import Parameters
 from napari_attribution.wells import Well
 from napari_attribution.wells.place import Place
-from napari_attribution.wells.quality import flaws
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.preparation.prepare import Prepared
+    from napari_attribution.methods.ground import Ground
     from napari_attribution.methods.problem import Problem, Progress, Result
     from napari_attribution.methods.score import Score
 
@@ -81,6 +81,7 @@ def answer(
     place: Place | None = None,
     accept_flaws: bool = False,
     progress: Progress | None = None,
+    ground: Ground | None = None,
     **parameters: Any,
 ) -> Explained:
     """Why does the classifier give the well this score?
@@ -109,6 +110,8 @@ def answer(
         Explain a well with an empty or saturated stain all the same.
     progress : callable, optional
         Called with (steps done, steps in all) from the computing thread; raising `Cancelled` there stops the work.
+    ground : Ground, optional
+        What was found of this well before, with this card and stain map, where many questions are asked of it.
     **parameters
         The method's own parameters, see `parameters` of the method in the catalogue.
 
@@ -132,9 +135,7 @@ def answer(
     """
     from napari_attribution.classifiers.heeding import heeding
     from napari_attribution.classifiers.memory import is_out_of_memory, no_room
-    from napari_attribution.classifiers.preflight import normalisation, pixel_size
-    from napari_attribution.classifiers.preparation.prepare import prepare
-    from napari_attribution.classifiers.preparation.ranges import stain_ranges
+    from napari_attribution.methods.ground import Ground
     from napari_attribution.methods.parts import part_of
     from napari_attribution.methods.record import make_record, sha256_of
 
@@ -143,18 +144,20 @@ def answer(
     chosen = find_method(method)
     settings = check_parameters(chosen, parameters)
     _check_offer(classifier, chosen, settings)
-    prepared = prepare(well, classifier.card, stain_map, cells, place)
+    ground = ground or Ground(well, classifier.card, stain_map)
+    prepared = ground.prepared(cells, place)
     kept = _kept(classifier, prepared, place)
-    warnings = _check_pixels(well, prepared, accept_flaws)
-    doubts = (*normalisation(stain_ranges(well, classifier.card, prepared)), pixel_size(classifier.card, well))
-    warnings += [doubt.sentence for doubt in doubts if doubt.ok is False or (doubt.ok is None and doubt.serious)]
+    warnings = ground.warnings(prepared, accept_flaws)
     still_wanted = Repeated(progress)
     try:
         with heeding(still_wanted.check):
             problems, results, scores = _compute(
                 classifier, prepared, chosen, settings, score, target, against, still_wanted, kept
             )
-            part = None if kept is None else part_of(classifier, prepared, kept, settings.fill, problems[0].score)
+            part = None
+            if kept is not None:
+                ends = ground.ends(classifier, prepared, settings.fill)
+                part = part_of(classifier, prepared, kept, settings.fill, problems[0].score, ends)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise DeviceError(no_room(classifier.device)) from None
@@ -162,7 +165,7 @@ def answer(
     asked = problems[0].score
     wanted = {"target": target, "score": score, "against": against}
     extras = [result.extra for result in results]
-    record = make_record(classifier, well, prepared, chosen, settings, asked, extras, wanted)
+    record = make_record(classifier, well, prepared, chosen, settings, asked, extras, wanted, ground.hashes)
     record |= {"cells": None if cells is None else np.asarray(cells).tolist(), "accept_flaws": accept_flaws}
     if place is not None:
         record |= {"place": place.record, "part": part.record if part else None}
@@ -282,15 +285,6 @@ def _check_offer(classifier: Classifier, method: Method, settings: Parameters) -
     found = offer(classifier, method, settings)
     if not found.possible:
         raise found.error(found.why)
-
-
-def _check_pixels(well: Well, prepared: Prepared, accept: bool) -> list[str]:
-    """Sentences about flaws of the stains that the classifier reads; the severe ones stop here unless accepted."""
-    found = [flaw for flaw in flaws(well) if flaw.stain in prepared.stains.values()]
-    severe = [flaw.sentence for flaw in found if flaw.severity == "refuse"]
-    if severe and not accept:
-        raise WellError(" ".join(severe))
-    return [flaw.sentence for flaw in found]
 
 
 def _windowed(progress: Progress | None, index: int, count: int) -> Progress:

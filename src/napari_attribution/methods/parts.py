@@ -55,7 +55,16 @@ class Part:
         }
 
 
-def part_of(classifier: Classifier, prepared: Prepared, kept: Tensor, fill: Fill, score: Score) -> Part:
+def scores_of_ends(classifier: Classifier, prepared: Prepared, fill: Fill) -> Tensor:
+    """(2, K) scores of the first input as it is, and of its fill alone, on the CPU: two forwards."""
+    x = prepared.inputs[:1].to(classifier.device)
+    inputs = torch.cat([x, _filling(classifier, prepared, fill)])
+    return classifier.scores_of_many(lambda part: inputs[part], 2).cpu()
+
+
+def part_of(
+    classifier: Classifier, prepared: Prepared, kept: Tensor, fill: Fill, score: Score, ends: Tensor | None = None
+) -> Part:
     """What one input owes to the place that is kept of it, by three forwards.
 
     Parameters
@@ -67,6 +76,8 @@ def part_of(classifier: Classifier, prepared: Prepared, kept: Tensor, fill: Fill
         1 in the place, 0 elsewhere.
     fill : "mean", "background" or "blur"
     score : Score
+    ends : (2, K) Tensor, optional
+        `scores_of_ends`, where they are known already, which leaves one forward.
 
     Raises
     ------
@@ -74,17 +85,21 @@ def part_of(classifier: Classifier, prepared: Prepared, kept: Tensor, fill: Fill
         For scores that are not numbers.
     """
     x = prepared.inputs[:1].to(classifier.device)
-    filling = make_fill(
-        fill, x, prepared.background[0].to(classifier.device), prepared.typical[0].to(classifier.device)
-    ).expand_as(x)
-    without = x + kept.to(x.device) * (filling - x)
-    inputs = torch.cat([x, without, filling])
-    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
+    without = x + kept.to(x.device) * (_filling(classifier, prepared, fill) - x)
+    left = classifier.scores_of_many(lambda _part: without, 1).cpu()
+    scores = torch.cat([left, scores_of_ends(classifier, prepared, fill) if ends is None else ends])
     if not bool(torch.isfinite(scores).all()):
         raise ClassifierError(
             "The classifier's scores are not numbers (NaN or infinity) once this place is filled. Try another fill (mean, "
             "background, blur)."
         )
-    whole, left, nothing = score.of(scores).tolist()
-    probabilities = dict(zip(classifier.classes, scores[1].softmax(dim=0).tolist(), strict=True))
-    return Part(whole, left, nothing, probabilities)
+    remaining, whole, nothing = score.of(scores).tolist()
+    probabilities = dict(zip(classifier.classes, scores[0].softmax(dim=0).tolist(), strict=True))
+    return Part(whole, remaining, nothing, probabilities)
+
+
+def _filling(classifier: Classifier, prepared: Prepared, fill: Fill) -> Tensor:
+    """(1, C, h, w) fill of the first input, on the classifier's device."""
+    x = prepared.inputs[:1].to(classifier.device)
+    quiet, typical = prepared.background[0].to(classifier.device), prepared.typical[0].to(classifier.device)
+    return make_fill(fill, x, quiet, typical).expand_as(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -29,6 +30,21 @@ def sha256_of(array: npt.NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
+@dataclass(frozen=True)
+class Hashes:
+    """SHA-256 of a well's pixels, and of each stain's plane."""
+
+    pixels: str
+    planes: dict[str, str]
+
+
+def hashes_of(well: Well) -> Hashes:
+    """Tell whether two wells have the same pixels, bit for bit."""
+    pixels = np.ascontiguousarray(well.pixels)
+    planes = zip(well.stains, pixels, strict=True)
+    return Hashes(sha256_of(pixels), {stain: sha256_of(plane) for stain, plane in planes})
+
+
 def make_record(
     classifier: Classifier,
     well: Well,
@@ -38,10 +54,12 @@ def make_record(
     score: Score,
     extras: list[dict[str, object]],
     asked: Mapping[str, Any],
+    hashes: Hashes | None = None,
 ) -> dict[str, Any]:
-    """The record of a run as plain data, ready for JSON; `asked` is what of the question stands nowhere else."""
-    pixels = np.ascontiguousarray(well.pixels)
-    planes = zip(well.stains, pixels, strict=True)
+    """The record of a run as plain data, ready for JSON; `asked` is what of the question stands nowhere else, and `hashes`
+    are the well's, where they are known already.
+    """
+    hashed = hashes or hashes_of(well)
     return {
         "record_version": VERSION,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -61,8 +79,8 @@ def make_record(
             "dtype": str(well.pixels.dtype),
             "pixel_size_um": list(well.pixel_size) if well.pixel_size else None,
             "reading": None if well.reading is None else dict(well.reading),
-            "sha256_of_pixels": hashlib.sha256(pixels.data).hexdigest(),
-            "sha256_of_planes": {stain: sha256_of(plane) for stain, plane in planes},
+            "sha256_of_pixels": hashed.pixels,
+            "sha256_of_planes": hashed.planes,
         },
         "classifier": {
             "file": str(classifier.path.absolute()) if classifier.path else None,
