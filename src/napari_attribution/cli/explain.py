@@ -60,8 +60,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     from napari_attribution.classifiers import load_classifier
     from napari_attribution.faithfulness.explain import explain
+    from napari_attribution.keeping.export import stem_for, write_attribution
+    from napari_attribution.keeping.files import check_folder
     from napari_attribution.methods.explain import check_parameters, find_method
-    from napari_attribution.methods.export import check_folder, write_attribution
 
     out = check_folder(Path(options.out))
     parameters = _parameters(options.set)
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         progress=_progress(),
         **parameters,
     )
-    stem = "_".join((well.name, attribution.method, attribution.target)).replace(" ", "-").replace("/", "-")
+    stem = stem_for(attribution, well.name)
     written = write_attribution(attribution, out, stem)
     if options.json:
         answer = {

@@ -44,7 +44,7 @@ def run(out: Path, close: bool) -> int:
     """
     import napari
 
-    from napari_attribution.methods.export import check_folder
+    from napari_attribution.keeping.files import check_folder
 
     check_folder(out)
     viewer, dock = open_window()

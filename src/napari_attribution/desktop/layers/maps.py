@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
 from napari_attribution.desktop.layers.known import TITLE, Placement, find, layer_metadata, rename
+from napari_attribution.keeping.colours import EVIDENCE
+from napari_attribution.keeping.colours import robust_limit as robust_limit
 from napari_attribution.methods.attribution import Attribution
 
 
 def diverging() -> Colormap:
-    """Green against, purple for, nothing at zero: readable without telling red from green, and over any stain."""
-    against, weak_against = (0.10, 0.86, 0.38), (0.35, 0.80, 0.50)
-    weak_for, speaks_for = (0.66, 0.45, 0.95), (0.76, 0.36, 1.00)
-    return Colormap(
-        [(*against, 1.0), (*weak_against, 0.5), (0.6, 0.65, 0.7, 0.0), (*weak_for, 0.5), (*speaks_for, 1.0)],
-        controls=[0.0, 0.25, 0.5, 0.75, 1.0],
-        name="evidence",
-    )
-
-
-def robust_limit(maps: Iterable[np.ndarray], percentile: float = 99.5) -> float:
-    """The value that only the strongest half per cent exceed: one hot pixel does not darken the map."""
-    magnitudes = np.concatenate([np.abs(values).ravel() for values in maps])
-    magnitudes = magnitudes[np.isfinite(magnitudes)]
-    if not magnitudes.size or not magnitudes.any():
-        return 1.0
-    # A sparse map (a few cells in a wide field) has a percentile of zero; its own non-zero values then say what is much.
-    limit = float(np.percentile(magnitudes, percentile))
-    return _rounded_up(limit or float(np.percentile(magnitudes[magnitudes > 0], percentile)))
-
-
-def _rounded_up(limit: float) -> float:
-    """The next round number, at which the colour bar writes its ends or numbers near them (at 8 it writes zero alone)."""
-    power = 10.0 ** math.floor(math.log10(limit))
-    return next(
-        float(f"{step * power:.3g}") for step in (1, 1.5, 2, 3, 4, 5, 6, 7, 10) if step * power >= limit * 0.999
-    )
+    """The colours of evidence as napari's."""
+    return Colormap(EVIDENCE, controls=[0.0, 0.25, 0.5, 0.75, 1.0], name="evidence")
 
 
 def show_map(
