@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -423,16 +424,17 @@ class Controller:
     def _later(self, steps: list[Callable[[], Any]], finally_: Callable[[], None]) -> None:
         """Take the steps one at a time, so that the window can answer in between."""
 
-        def take(index: int) -> None:
-            if self.closed:
-                return
-            if index == len(steps):
-                finally_()
-                return
-            steps[index]()
-            self._post(lambda: take(index + 1))
+        # Qt lets go of a call some time after it was made: what is done by then must not live on in it.
+        left = deque([*steps, finally_])
 
-        self._post(lambda: take(0))
+        def take() -> None:
+            if self.closed or not left:
+                return
+            left.popleft()()
+            if left:
+                self._post(take)
+
+        self._post(take)
 
 
 def _read(path: Path) -> Well:
