@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain import words
+from napari_attribution.desktop.picks import words as words_of_places
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.methods.attribution import Attribution
 
@@ -39,8 +40,9 @@ class AnswerView(QWidget):
         self.setVisible(answer is not None)
         if answer is None:
             return
-        parts.say(self.headline, words.headline(answer))
-        parts.say(self.said, words.details(answer))
+        of = words if answer.place is None else words_of_places
+        parts.say(self.headline, of.headline(answer))
+        parts.say(self.said, of.details(answer))
         parts.say(self.trust, " ".join(answer.trust))
         parts.say(self.warnings, "\n".join(f"! {warning}" for warning in answer.warnings), "warn")
         parts.say(self.footnote, f"{words.legend(answer)}\n{words.footnote(answer)}")

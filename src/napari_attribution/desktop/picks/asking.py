@@ -1,0 +1,168 @@
+"""What a pick asks of the worker: first what is cheapest, then what the dock has chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_attribution.desktop.explain.question import Question
+from napari_attribution.desktop.jobs import Report
+from napari_attribution.desktop.picks.spots import Found, FrozenLabels, Spot, find
+from napari_attribution.desktop.torch_import import import_torch, quickly
+from napari_attribution.desktop.wells_from_layers import FrozenWell
+from napari_attribution.methods.catalogue import METHODS
+
+if TYPE_CHECKING:
+    from napari_attribution.classifiers.classifier import Classifier
+    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.ground import Ground
+    from napari_attribution.wells.well import Well
+
+CHEAP = {"channels": "leave-one-out"}
+"""What is asked for first of a method that has stain values to choose from: one forward a stain."""
+
+
+class Desk:
+    """What the worker keeps from one pick to the next: the well that lies on it, and what was found of it.
+
+    It knows no classifier, so that one that is unloaded goes. Only the worker reads and writes; `clear` may be called from
+    anywhere.
+    """
+
+    def __init__(self) -> None:
+        self._lying: tuple[FrozenWell, Ground] | None = None
+
+    def ground(self, frozen: FrozenWell, classifier: Classifier, stain_map: Mapping[str, str]) -> Ground:
+        """What was found of this well for this classifier's card; found anew where any pixel is another."""
+        from napari_attribution.methods.ground import Ground
+
+        if (lying := self._lying) is not None:
+            before, ground = lying
+            same = (before.stains, before.pixel_size) == (frozen.stains, frozen.pixel_size)
+            same = same and ground.card == classifier.card and ground.stain_map == dict(stain_map)
+            if same and _unchanged(ground.well, before, frozen):
+                return ground
+        well = frozen.read()
+        # Of our own: the layer's may be painted over while this lies here.
+        ground = Ground(replace(well, pixels=well.pixels.copy()), classifier.card, stain_map)
+        self._lying = (frozen, ground)
+        return ground
+
+    def clear(self) -> None:
+        """Let go of the well."""
+        self._lying = None
+
+
+def _unchanged(well: Well, before: FrozenWell, now: FrozenWell) -> bool:
+    """Whether the arrays are those that were read, and still hold the same pixels."""
+    if len(before.planes) != len(now.planes) or any(a is not b for a, b in zip(before.planes, now.planes, strict=True)):
+        return False
+    # An array that lives elsewhere (a file, a computation) is not painted over.
+    if not all(isinstance(plane, np.ndarray) for plane in now.planes):
+        return True
+    if now.channel_axis is not None:
+        return np.array_equal(np.moveaxis(now.planes[0], now.channel_axis, 0).reshape(well.pixels.shape), well.pixels)
+    return all(
+        np.array_equal(plane.reshape(well.shape), own) for plane, own in zip(now.planes, well.pixels, strict=True)
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PickQuestion(Question):
+    """A frozen request to explain what was pointed at.
+
+    Parameters
+    ----------
+    spot : Spot
+    labels : FrozenLabels, optional
+    desk : Desk
+    coarse : bool
+        By the cheapest method that the classifier allows, whatever method is named, and not for how far to trust it.
+    """
+
+    spot: Spot = field(default_factory=lambda: Spot(0, 0))
+    labels: FrozenLabels | None = None
+    desk: Desk = field(default_factory=Desk)
+    coarse: bool = False
+
+    def answer(self, report: Report) -> Explained:
+        """Compute; runs in the worker."""
+        import_torch()
+        from napari_attribution.faithfulness.explain import explained
+
+        report(0, 0)
+        ground = self.desk.ground(self.well, self.classifier, self.stain_map)
+        meant = find(self.spot, self.labels, ground.well.shape)
+        method, parameters = cheapest(self.classifier) if self.coarse else (self.method, self.parameters)
+        with quickly(self.coarse):
+            found = explained(
+                self.classifier,
+                ground.well,
+                method,
+                self.target,
+                self.score,
+                against=self.against,
+                stain_map=self.stain_map,
+                accept_flaws=self.accept_flaws,
+                place=meant.place,
+                faithfulness=self.faithfulness and not self.coarse,
+                progress=report,
+                ground=ground,
+                **parameters,
+            )
+        return replace(found, attribution=_noted(found, meant, self))
+
+    def settled(self, found: Explained) -> Question:
+        """The plain question about the place that was meant, by the method that was taken."""
+        attribution = found.attribution
+        own = {one.name: getattr(self, one.name) for one in fields(Question)}
+        own |= {"place": attribution.place, "method": attribution.method, "faithfulness": bool(attribution.trust)}
+        if self.coarse:
+            own["parameters"] = cheapest(self.classifier)[1]
+        return Question(**own)
+
+
+def cheapest(classifier: Classifier) -> tuple[str, dict[str, Any]]:
+    """The method on offer that takes the fewest forwards, with cheap stain values, and its parameters."""
+    from napari_attribution.methods.offers import offer
+
+    found = []
+    for method in METHODS.values():
+        values = {name: value for name, value in CHEAP.items() if name in method.parameters.model_fields}
+        offered = offer(classifier, method, method.parameters(**values))
+        if offered.possible:
+            found.append((offered.forwards, method.name, values))
+    _, name, values = min(found, key=lambda one: one[0])
+    return name, values
+
+
+def _noted(found: Explained, meant: Found, asked: PickQuestion) -> Any:
+    """The attribution, with what was picked in its record."""
+    spot = asked.spot
+    note = {
+        "kind": meant.kind,
+        "cell": meant.label,
+        "cells": asked.labels.name if asked.labels else "",
+        "row": round(float(spot.row), 2),
+        "column": round(float(spot.column), 2),
+        "side": spot.side,
+        "corners": [list(corner) for corner in spot.corners],
+        "inside": _inside(found, meant),
+        "coarse": asked.coarse,
+    }
+    return replace(found.attribution, record={**found.attribution.record, "pick": note})
+
+
+def _inside(found: Explained, meant: Found) -> float | None:
+    """Share of what speaks for the class, in all that the input shows, that lies in the cell."""
+    from napari_attribution.faithfulness.localisation import mass
+
+    if meant.cells is None:
+        return None
+    values = found.at_input()
+    flat = values.sum(axis=0) if values.ndim == 3 else values
+    cells = found.prepared.of_mask(meant.cells)[0, 0].numpy() >= 0.5
+    return mass(flat, cells) if cells.any() and (flat > 0).any() else None
