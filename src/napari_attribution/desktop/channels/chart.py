@@ -107,6 +107,7 @@ class Chart(pg.PlotWidget):
         for name in ("left", "right", "bottom"):
             axis = plot.getAxis(name)
             axis.setPen(pg.mkPen(quiet if name == "bottom" else None))
+            axis.setTickPen(pg.mkPen(quiet if name == "bottom" else None))
             axis.setTextPen(pg.mkPen(ink))
             axis.setStyle(tickLength=0 if name != "bottom" else -4, tickFont=self.font(), tickTextOffset=6)
         plot.getAxis("bottom").setHeight(AXIS)

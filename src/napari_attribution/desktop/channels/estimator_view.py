@@ -15,6 +15,11 @@ BRIGHTNESS_TIP = (
     "showing nothing. What a stain counts for beyond both is not its brightness"
 )
 
+SHUFFLED = (
+    "Shuffled pixels are as bright as before, so none of this is a stain's brightness. A bar left of zero says that the noise "
+    "which shuffling makes speaks for the class."
+)
+
 
 class EstimatorView(QWidget):
     """The combo of estimators, over what there is to know of the chosen one.
@@ -90,12 +95,15 @@ class EstimatorView(QWidget):
     def _price(self, state: State, price: tuple[float, float, int] | None) -> str:
         if not self._estimates.possible:
             return "The classifier of this answer is not loaded any more. Load it and explain again to ask it."
+        whole = state.answer is None or state.answer.place is None
         about = (
-            "" if state.answer is None or state.answer.place is None else " It asks the whole well, not the part alone."
+            "Until then the bars are the map's."
+            if whole
+            else "It asks the whole well; until then the bars are the part's."
         )
         if price is None:
-            return f"What it takes is not known yet.{about}"
-        return ("! " if price[1] > figures.LONG else "") + figures.work(*price) + about
+            return f"What it takes is not known yet. {about}"
+        return f"{'! ' if price[1] > figures.LONG else ''}{figures.work(*price)} {about}"
 
     @staticmethod
     def _level(price: tuple[float, float, int] | None) -> str:
@@ -106,5 +114,5 @@ class EstimatorView(QWidget):
         if found is None:
             return ()
         if found.null is None:
-            return ("Its brightness alone has no part in this estimator: nothing is said of it.",)
+            return (SHUFFLED,)
         return (*conclusions(found), "The line across a row: what the stain's brightness alone would give.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -168,7 +169,7 @@ def well_name(record: Mapping[str, Any]) -> str:
         field = well.get("field")
         return f"{well['position']}" + (f" field {field}" if field is not None else "")
     source = [str(one).replace("\\", "/").rsplit("/", 1)[-1] for one in well.get("source") or ()]
-    return source[0] if source else "the well"
+    return re.sub(r"(\.ome)?\.tiff?$", "", source[0], flags=re.IGNORECASE) if source else "the well"
 
 
 def table(rows: tuple[Row, ...], attribution: Attribution, about: str) -> str:

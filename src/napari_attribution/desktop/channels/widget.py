@@ -18,6 +18,7 @@ from napari_attribution.desktop.layers.known import find
 from napari_attribution.desktop.layers.solo import Solo
 from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets import parts
+from napari_attribution.desktop.widgets.parting import Parting
 from napari_attribution.desktop.widgets.style import style_sheet
 from napari_attribution.methods.attribution import Attribution
 
@@ -150,6 +151,7 @@ class ChannelImportance(QWidget):
             with suppress(RuntimeError):
                 solo.end()
 
+        Parting(self)
         self.destroyed.connect(gone)
 
     # --------------------------------------------------------------------------------------------------- actions
