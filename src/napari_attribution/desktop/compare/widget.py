@@ -1,9 +1,46 @@
 """The dock "Side by side": two answers in linked views."""
 
 import napari.viewer
-from qtpy.QtWidgets import QWidget
+from napari.components import ViewerModel
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDockWidget,
+    QFrame,
+    QHBoxLayout,
+    QMainWindow,
+    QProgressBar,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_attribution.desktop.compare.choice import Choice
+from napari_attribution.desktop.compare.comparing import Comparing
+from napari_attribution.desktop.compare.limits import Kept, Limits, limits_of
+from napari_attribution.desktop.compare.panes import Panes
+from napari_attribution.desktop.compare.scale import Scales
+from napari_attribution.desktop.compare.table import Table
 from napari_attribution.desktop.sessions import controller_of, leave
+from napari_attribution.desktop.widgets import parts
+from napari_attribution.desktop.widgets.style import style_sheet
+
+TICK = 500
+"""Milliseconds between two looks at the clock while something is under way."""
+
+HELP = (
+    "Look at two answers next to each other: two methods, two classifiers (which one to take?), or two wells (treated and "
+    "control). Side A is what the dock Explain well asks; side B is the same, with one thing changed."
+)
+WIDE = 780
+"""From this width on, in pixels, the form and the table stand beside the views instead of above and below."""
+
+LARGE = (1150, 760)
+"""Width and height of the dock as a window."""
+
+LOW = 560
+"""Pixels below which views in the dock would be too small."""
 
 
 class SideBySide(QWidget):
@@ -18,13 +55,252 @@ class SideBySide(QWidget):
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         # napari hands plugins a proxy, which hides what layers are placed by.
-        self.viewer = getattr(viewer, "__wrapped__", viewer)
+        self.viewer: ViewerModel = getattr(viewer, "__wrapped__", viewer)
         self.setObjectName("side_by_side")
         self.controller = controller_of(self.viewer)
-        controller, render = self.controller, self.render_state
-        controller.watchers.append(render)
-        self.destroyed.connect(lambda: leave(controller, render))
+        self.comparing = Comparing(self.controller, self.render_state)
+        self._shown: tuple[object, Limits] | None = None
+        self._closed = self._placed = False
+        self._wide: bool | None = None
+        self._clock = QTimer(self)
+        self._clock.setInterval(TICK)
+        self._clock.timeout.connect(self.comparing.tick)
+        # The dock is laid out only after it was shown.
+        self._settler = QTimer(self)
+        self._settler.setSingleShot(True)
+        self._settler.timeout.connect(self._find_room)
+        self._build()
+        self._lay_out()
+        self._connect()
+        controller, watcher, events, theme = self.controller, self._settle, self.viewer.events, self._theme
+        controller.watchers.append(watcher)
+        events.theme.connect(theme)
+        self._leave = lambda: (events.theme.disconnect(theme), leave(controller, watcher))
+        self.destroyed.connect(lambda: self.shut())
+        self._theme()
+        self._settle()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """As wide as the other docks."""
+        return QSize(400, 700)
+
+    # ----------------------------------------------------------------------------------------------------- build
+
+    def _build(self) -> None:
+        self.help = parts.text("side_by_side_help", "What this dock is for", quiet=True)
+        self.headline = parts.text("headline", "What is missing, and how to supply it")
+        self.sample = parts.button("try_sample", "Try the sample", "Open a sample well and a classifier for it")
+        self.choice = Choice(self.comparing)
+        self.compare = parts.button("compare", "Compare", "Compute both sides and show them in linked views")
+        self.cancel = parts.button("cancel_compare", "Cancel", "Stop; the last comparison stays")
+        self.progress = QProgressBar()
+        self.progress.setObjectName("compare_progress")
+        self.progress.setToolTip("Steps done, of both sides")
+        self.time = parts.text("compare_time", "Time taken so far", quiet=True)
+        self.time.setWordWrap(False)
+        self.panes = Panes()
+        self.scales = Scales()
+        self.maps = QCheckBox("maps")
+        self.maps.setObjectName("show_maps")
+        self.maps.setToolTip("Show the maps; without them, what lies under them")
+        self.maps.setChecked(True)
+        self.keep = QCheckBox("keep this scale")
+        self.keep.setObjectName("keep_limits")
+        self.keep.setToolTip(
+            "Use the same colour scale for the comparisons to come, as long as their maps have this unit"
+        )
+        self.fit = parts.button("fit_views", "Fit", "Show all of the well again, in both views")
+        self.large = parts.button("large", "Large", "Show this dock as a window of its own, or put it back")
+        self.table = Table()
+
+    def _lay_out(self) -> None:
+        run = QHBoxLayout()
+        run.setSpacing(6)
+        run.addWidget(self.compare, 1)
+        run.addWidget(self.progress, 1)
+        run.addWidget(self.time)
+        run.addWidget(self.cancel)
+        tools = QHBoxLayout()
+        tools.setSpacing(12)
+        tools.addWidget(self.maps)
+        tools.addWidget(self.keep, 1)
+        tools.addWidget(self.fit)
+        tools.addWidget(self.large)
+        self.asks = _column(self.help, self.headline, self.sample, self.choice, run)
+        self.views = _column(self.panes, self.scales, tools)
+        self.views.layout().setStretch(0, 1)
+        inside = QWidget()
+        self._inside = QVBoxLayout(inside)
+        self._inside.setContentsMargins(8, 6, 8, 6)
+        self._inside.setSpacing(9)
+        for part in (self.asks, self.table):
+            self._inside.addWidget(part)
+        self._inside.addStretch(1)
+        self.scroll = QScrollArea()
+        self.scroll.setObjectName("side_by_side_scroll")
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setWidget(inside)
+        self._outside = QHBoxLayout(self)
+        self._outside.setContentsMargins(0, 0, 0, 0)
+        self._outside.addWidget(self.scroll, 1)
+        self.setMinimumWidth(380)
+        self._arrange(wide=False)
+
+    def _arrange(self, wide: bool) -> None:
+        """The views between form and table, or beside them where there is room."""
+        if wide == self._wide:
+            return
+        self._wide = wide
+        if wide:
+            self._outside.addWidget(self.views, 1)
+            self._outside.setContentsMargins(0, 0, 8, 6)
+        else:
+            self._inside.insertWidget(1, self.views, 10)
+            self._outside.setContentsMargins(0, 0, 0, 0)
+        self.scroll.setMinimumWidth(380 if wide else 0)
+        self.scroll.setMaximumWidth(380 if wide else 16777215)
+
+    def _connect(self) -> None:
+        self.sample.clicked.connect(self.controller.try_sample)
+        self.compare.clicked.connect(self.comparing.run)
+        self.cancel.clicked.connect(self.comparing.cancel)
+        self.keep.toggled.connect(self._keep)
+        self.maps.toggled.connect(self.panes.show_maps)
+        self.fit.clicked.connect(self.panes.views.fit)
+        self.large.clicked.connect(self._enlarge)
+
+    # --------------------------------------------------------------------------------------------------- actions
+
+    def _settle(self) -> None:
+        self.comparing.settle()
         self.render_state()
 
+    def _keep(self, on: bool) -> None:
+        comparison = self.comparing.state.comparison
+        if on and comparison is not None and comparison.same_units:
+            limits = limits_of(comparison, self.comparing.state.kept)
+            self.comparing.lock(Kept(limits.each[0], limits.units[0]))
+        else:
+            self.comparing.lock(None)
+
+    def _enlarge(self) -> None:
+        dock = self.parent()
+        if isinstance(dock, QDockWidget):
+            dock.setFloating(not dock.isFloating())
+            if dock.isFloating():
+                room = self.screen().availableGeometry()
+                dock.resize(min(LARGE[0], room.width()), min(LARGE[1], room.height()))
+                dock.move(room.center() - dock.rect().center())
+
+    def _theme(self, _event: object = None) -> None:
+        self.setStyleSheet(style_sheet(self.viewer.theme))
+        self._canvas_color = get_theme(self.viewer.theme).canvas.as_rgb_tuple()[:3]
+        self.panes.set_background(self._canvas_color)
+
+    # ---------------------------------------------------------------------------------------------------- render
+
     def render_state(self) -> None:
-        """Show the controller's state."""
+        """Show what is chosen, what is under way, and the last comparison."""
+        if self._closed:
+            return
+        state = self.comparing.state
+        obstacle = self.comparing.obstacle()
+        self.sample.setVisible(self.controller.status.sample)
+        parts.say(self.help, "" if state.comparison else HELP)
+        failure = None if state.running else state.failure
+        if failure is not None:
+            parts.say(self.headline, f"✗ {failure.sentence}", "wrong")
+        else:
+            parts.say(self.headline, obstacle, self.comparing.level())
+        self.choice.render_state()
+        self.compare.setVisible(not state.running)
+        self.compare.setEnabled(not obstacle)
+        for widget in (self.progress, self.time, self.cancel):
+            widget.setVisible(state.running)
+        if state.running != self._clock.isActive():
+            self._clock.start() if state.running else self._clock.stop()
+        done, total = state.progress
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.time.setText(f"{state.waited:.0f} s")
+        self._render_comparison()
+
+    def _render_comparison(self) -> None:
+        state = self.comparing.state
+        comparison = state.comparison
+        self.views.setVisible(comparison is not None)
+        self.table.setVisible(comparison is not None)
+        if comparison is None:
+            return
+        limits = limits_of(comparison, state.kept)
+        before, self._shown = self._shown, (comparison, limits)
+        if before is None or before[0] is not comparison:
+            self.panes.show_comparison(comparison, limits)
+        elif before[1].each != limits.each:
+            self.panes.show_limits(limits)
+        blocked = self.keep.blockSignals(True)
+        self.keep.setChecked(state.kept is not None)
+        self.keep.blockSignals(blocked)
+        self.keep.setEnabled(limits.shared or state.kept is not None)
+        self.scales.show_limits(limits, self._canvas_color)
+        self.table.show_comparison(comparison, state.gone)
+
+    # ----------------------------------------------------------------------------------------------- come and go
+
+    def event(self, event: QEvent) -> bool:
+        """napari's × takes the widget out of its dock and keeps it: what it shows ends there."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut()
+        return super().event(event)
+
+    def showEvent(self, event):  # noqa: N802 - Qt's name
+        """napari puts a new dock under the others, where views would be low: it shares their place instead."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            self._settler.start(0)
+
+    def _find_room(self) -> None:
+        dock, window = self.parent(), self.window()
+        if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow) or self.height() >= LOW:
+            return
+        area = window.dockWidgetArea(dock)
+        others = [
+            other
+            for other in window.findChildren(QDockWidget)
+            if other is not dock
+            and not other.isFloating()
+            and other.isVisible()
+            and window.dockWidgetArea(other) == area
+        ]
+        if others:
+            window.tabifyDockWidget(others[-1], dock)
+            dock.show()
+            dock.raise_()
+
+    def resizeEvent(self, event):  # noqa: N802 - Qt's name
+        """Use the room there is."""
+        super().resizeEvent(event)
+        self._arrange(wide=self.width() >= WIDE)
+
+    def shut(self) -> None:
+        """Stop the work, let go of what was compared, leave the controller."""
+        if self._closed:
+            return
+        self._closed = True
+        self.comparing.close()
+        self._shown = None
+        self._leave()
+
+
+def _column(*rows) -> QWidget:
+    """One below the other."""
+    made = QWidget()
+    layout = QVBoxLayout(made)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for part in rows:
+        layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
+    return made
