@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from napari_attribution.errors import RequestError
@@ -36,6 +38,25 @@ def numbers(text: str, option: str) -> tuple[float, ...]:
         raise RequestError(f"{option} takes numbers with commas between them, found {text!r}.") from None
 
 
+def progress() -> Callable[[int, int], None]:
+    """Tells a person at a terminal how far it is, once it has taken two seconds."""
+    started = shown = time.monotonic()
+    last = (-1, -1)
+
+    def report(done: int, total: int) -> None:
+        nonlocal shown, last
+        now = time.monotonic()
+        if (done, total) == last or not sys.stderr.isatty():
+            return
+        if now - started > 2 and (now - shown > 0.2 or done == total):
+            shown, last = now, (done, total)
+            print(
+                f"\r{100 * done / max(total, 1):3.0f} %", end="\n" if done == total else "", file=sys.stderr, flush=True
+            )
+
+    return report
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -66,6 +87,11 @@ def loads_a_classifier(command: argparse.ArgumentParser) -> None:
     """Options that say how a classifier is loaded."""
     command.add_argument("--card", help="bioimage.io description of the classifier; by default the one beside the file")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    limits_a_trial(command)
+
+
+def limits_a_trial(command: argparse.ArgumentParser) -> None:
+    """How long a classifier that is new here may take."""
     command.add_argument(
         "--time-limit",
         type=_seconds,

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_attribution.cli import arguments
+from napari_attribution.cli import arguments, keeping
 from napari_attribution.errors import RequestError
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    from napari_attribution.methods import Attribution
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,10 +43,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         action="store_true",
         help="do not find out how much of the score the map's top 20 %% carries (it takes four forwards an input)",
     )
-    command.add_argument(
-        "--out", default=".", metavar="DIR", help="where to write the map and the record (default: here)"
-    )
-    command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    keeping.add_to(command)
     arguments.reads_a_well(command)
     arguments.loads_a_classifier(command)
     command.set_defaults(run=run)
@@ -60,11 +52,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     from napari_attribution.classifiers import load_classifier
     from napari_attribution.faithfulness.explain import explain
-    from napari_attribution.keeping.export import stem_for, write_attribution
-    from napari_attribution.keeping.files import check_folder
     from napari_attribution.methods.explain import check_parameters, find_method
 
-    out = check_folder(Path(options.out))
+    keeping.check(options)
     parameters = _parameters(options.set)
     if options.layer is not None:
         parameters["layer"] = options.layer
@@ -84,52 +74,17 @@ def run(options: argparse.Namespace) -> int:
         cells=_cells(options.cells),
         accept_flaws=options.accept_flaws,
         faithfulness=not options.no_faithfulness,
-        progress=_progress(),
+        progress=arguments.progress(),
         **parameters,
     )
-    stem = stem_for(attribution, well.name)
-    written = write_attribution(attribution, out, stem)
+    places = keeping.keep(attribution, well, options)
     if options.json:
-        answer = {
-            "class": attribution.target,
-            "predicted": attribution.predicted,
-            "probabilities": dict(attribution.probabilities),
-            "score": {"kind": attribution.score_name, "value": attribution.score},
-            "method": attribution.method,
-            "channel_importance": dict(attribution.channel_importance),
-            "faithfulness": dict(attribution.faithfulness),
-            "trust": list(attribution.trust),
-            "map": str(written.map),
-            "record": str(written.record),
-            "seconds": round(attribution.seconds, 3),
-            "device": attribution.device,
-            "forwards": attribution.forwards,
-            "warnings": list(attribution.warnings),
-        }
-        print(json.dumps(answer))
+        print(json.dumps(keeping.answer_as_data(attribution, places)))
     else:
-        print(_table(attribution))
-        print(f"map     {written.map}\nrecord  {written.record}")
+        print(keeping.table(attribution))
+        for what, where in places.items():
+            print(f"{what:<7} {where}")
     return 0
-
-
-def _progress() -> Callable[[int, int], None]:
-    """Tells a person at a terminal how far it is, once it has taken two seconds."""
-    started = shown = time.monotonic()
-    last = (-1, -1)
-
-    def report(done: int, total: int) -> None:
-        nonlocal shown, last
-        now = time.monotonic()
-        if (done, total) == last or not sys.stderr.isatty():
-            return
-        if now - started > 2 and (now - shown > 0.2 or done == total):
-            shown, last = now, (done, total)
-            print(
-                f"\r{100 * done / max(total, 1):3.0f} %", end="\n" if done == total else "", file=sys.stderr, flush=True
-            )
-
-    return report
 
 
 def _cells(path: str | None) -> npt.NDArray[np.float64] | None:
@@ -144,29 +99,6 @@ def _cells(path: str | None) -> npt.NDArray[np.float64] | None:
         raise RequestError(
             f"--cells takes a file with one row,column a line, in well pixels, without a heading: {path} is not so ({error})."
         ) from None
-
-
-def _table(attribution: Attribution) -> str:
-    """The answer for a terminal."""
-    probability = attribution.probabilities[attribution.target]
-    lines = [
-        f"class   {attribution.target} (probability {probability:.3f}"
-        + ("" if attribution.target == attribution.predicted else f"; predicted: {attribution.predicted}")
-        + ")",
-        f"method  {attribution.method}, {attribution.score_name} {attribution.score:.3f}",
-    ]
-    asked = any(attribution.channel_importance.values())
-    lines.append(f"stains  {attribution.importance_meaning}{', share' if asked else ''}")
-    width = max(len(stain) for stain in attribution.stains)
-    ranked = sorted(attribution.channel_importance.items(), key=lambda item: -item[1]) if asked else []
-    for stain, share in ranked:
-        spread = attribution.channel_spread.get(stain)
-        bar = "#" * round(40 * max(share, 0))
-        lines.append(f"        {stain:<{width}} {share:+.3f}{f' ±{spread:.3f}' if spread is not None else ''} {bar}")
-    lines += [f"trust   {sentence}" for sentence in attribution.trust]
-    lines += [f"note    {warning}" for warning in attribution.warnings]
-    lines.append(f"work    {attribution.seconds:.2f} s on {attribution.device}, {attribution.forwards:.1f} forwards")
-    return "\n".join(lines)
 
 
 def _parameters(settings: Sequence[str]) -> dict[str, Any]:

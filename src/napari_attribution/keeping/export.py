@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_attribution.errors import OutputError
+from napari_attribution.keeping.figure.writing import ENDINGS as FIGURES
 from napari_attribution.keeping.files import check_folder, free_stem, stem_of, written_whole
 from napari_attribution.keeping.ome_tiff import write_tiff
 from napari_attribution.keeping.ome_zarr import check_ngio, write_zarr
@@ -80,7 +81,7 @@ def write_attribution(
         check_ngio()
     folder = check_folder(Path(folder))
     if not overwrite:
-        stem = free_stem(folder, stem, (*WRITERS, RECORD_ENDING))
+        stem = free_stem(folder, stem, (*WRITERS, RECORD_ENDING, *FIGURES))
     written = Written(folder / f"{stem}{ending}", folder / f"{stem}{RECORD_ENDING}")
     title = f"why {attribution.target}"
     per_stain = attribution.values.ndim == 3
