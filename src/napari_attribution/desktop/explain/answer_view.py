@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain import words
+from napari_attribution.desktop.layers.palettes import palette
 from napari_attribution.desktop.picks import words as words_of_places
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.methods.attribution import Attribution
@@ -45,4 +46,6 @@ class AnswerView(QWidget):
         parts.say(self.said, of.details(answer))
         parts.say(self.trust, " ".join(answer.trust))
         parts.say(self.warnings, "\n".join(f"! {warning}" for warning in answer.warnings), "warn")
-        parts.say(self.footnote, f"{words.legend(answer)}\n{words.footnote(answer)}")
+        colours = palette()
+        legend = words.legend(answer, (colours.speaks_for, colours.against))
+        parts.say(self.footnote, f"{legend}\n{words.footnote(answer)}")

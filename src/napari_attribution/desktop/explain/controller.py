@@ -22,15 +22,24 @@ from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.layers.bars import bar_colors
+from napari_attribution.desktop.layers.maps import look_again
+from napari_attribution.desktop.preferences import on_change, preferences, within
 from napari_attribution.desktop.warm_up import warm_up
 from napari_attribution.desktop.wells_from_layers import OpenWell, find_wells
-from napari_attribution.errors import AttributionError, OutputError, WellError
+from napari_attribution.errors import AttributionError, DeviceError, OutputError, WellError
 from napari_attribution.wells.well import Well
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.preflight import Preflight
     from napari_attribution.methods.explain import Explained
     from napari_attribution.wells.place import Place
+
+
+TOLD_EVERY = 0.25
+"""Seconds between two looks at an explanation's progress."""
+
+ONCE = 3
+"""An answer whose layers are there already is shown in so many steps (the map, the bars, their labels)."""
 
 
 class Controller:
@@ -52,7 +61,8 @@ class Controller:
 
     def __init__(self, viewer: ViewerModel, post: Post) -> None:
         self.viewer = viewer
-        self.state = State()
+        wanted = preferences()
+        self.state = State(device=wanted.device, parameters=within(wanted.memory))
         self.jobs = Jobs(post)
         self.watchers: list[Callable[[], None]] = []
         self.answered: list[Callable[[Explained], None]] = []
@@ -63,6 +73,7 @@ class Controller:
         self.closed = False
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._rescan)
+        self._indifferent = on_change(self._look_again)
         self.scan()
         # Should it fail, napari imports these itself, later.
         self.jobs.start("warm up", lambda _progress: warm_up(), lambda _done: None, lambda _failure: None)
@@ -88,9 +99,15 @@ class Controller:
             if layer in self._watched:
                 layer.events.name.disconnect(self._rescan)
                 layer.events.data.disconnect(self._data_changed)
+        self._indifferent()
         self.watchers.clear()
         self.answered.clear()
         self.jobs.close()
+
+    def _look_again(self) -> None:
+        """The user prefers other colours or limits."""
+        look_again(self.viewer)
+        self.changed()
 
     # ------------------------------------------------------------------------------------------------------ well
 
@@ -198,8 +215,11 @@ class Controller:
         """Move to another device: the classifier is loaded anew."""
         if device == self.state.device:
             return
-        if self.state.path is not None and self.state.classifier is not None:
-            self.loading.open(self.state.path, self.state.classifier.card, device=device)
+        state, refused = self.state, self.state.classifier_error
+        if state.path is not None and state.classifier is not None:
+            self.loading.open(state.path, state.classifier.card, device=device)
+        elif state.path is not None and refused is not None and isinstance(refused.error, DeviceError):
+            self.loading.open(state.path, device=device)
         else:
             self.state.device = device
             self.changed()
@@ -358,6 +378,7 @@ class Controller:
         question: Question,
         overtaken: Callable[[], str] | None = None,
         then: Callable[[Explained], None] | None = None,
+        brief: bool = False,
     ) -> None:
         """Have a question answered, and show the answer; an earlier one that is under way is dropped.
 
@@ -367,20 +388,28 @@ class Controller:
         overtaken : callable, optional
             Says, once the answer is there, why it may not be shown any more; nothing where it may.
         then : callable, optional
-            Called when this answer is shown.
+            Called when this answer is shown, before all others are told.
+        brief : bool
+            For an answer that is expected within the blink of an eye: nothing is said of its progress until it takes longer,
+            and its layers are changed all at once.
         """
         state = self.state
         references = state.well.layers if state.well else ()
+        said = time.monotonic()
 
         def progressed(done: int, total: int) -> None:
+            nonlocal said
             state.progress = (done, total)
-            self.changed()
+            # Each time, all of the window is drawn anew, with the same cores that the answer is computed with.
+            if time.monotonic() - said >= TOLD_EVERY:
+                said = time.monotonic()
+                self.changed()
 
         def done(found: Explained) -> None:
             if overtaken and (why := overtaken()):
                 failed(Failure(why, WellError(why)))
             else:
-                self.show(found, question.settled(found), references, then)
+                self.show(found, question.settled(found), references, then, at_once=brief)
 
         def failed(failure: Failure) -> None:
             state.run_error, state.explaining = failure, False
@@ -389,7 +418,8 @@ class Controller:
         state.run_error, state.explaining, state.progress = None, True, (0, 0)
         state.begin()
         self.jobs.start("explain", question.answer, done, failed, progressed)
-        self.changed()
+        if not brief:
+            self.changed()
 
     def show(
         self,
@@ -397,6 +427,7 @@ class Controller:
         question: Question,
         references: Sequence[Layer],
         then: Callable[[Explained], None] | None = None,
+        at_once: bool = False,
     ) -> None:
         """Show an answer over the layers of its well, and tell all who want to know."""
         state = self.state
@@ -408,11 +439,18 @@ class Controller:
                 state.explained, state.asked = found, question
                 if found.attribution.place is None:
                     state.whole = (found, question)
+            if then is not None:
+                then(found)
             self.changed()
-            for tell in (*self.answered, *((then,) if then else ())):
+            for tell in tuple(self.answered):
                 tell(found)
 
-        self._later(shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain), finished)
+        steps = shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain)
+        if at_once and len(steps) <= ONCE:
+            for step in (*steps, finished):
+                step()
+        else:
+            self._later(steps, finished)
 
     def cancel(self) -> None:
         """Stop the explanation; layers and answer stay as they were."""
@@ -420,6 +458,10 @@ class Controller:
             self.jobs.cancel("explain")
             self.state.explaining = False
             self.changed()
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Make a call soon, on the thread of the window."""
+        self._post(call)
 
     def _later(self, steps: list[Callable[[], Any]], finally_: Callable[[], None]) -> None:
         """Take the steps one at a time, so that the window can answer in between."""

@@ -357,6 +357,8 @@ class ExplainWell(QWidget):
         parts.offer(self.score, [("logit", "logit"), ("probability", "probability")], state.score)
         self.score.setEnabled(state.against is None)
         devices = [(f"{d.name}  {with_free(d.title, d.free_bytes)}", d.name) for d in state.devices]
+        if state.device not in ("auto", *(name for _, name in devices)):
+            devices.append((state.device, state.device))
         parts.offer(self.device, [("automatic", "auto"), *devices], state.device)
         for field in (self.target, self.against):
             field.setEnabled(bool(classes))

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
-from napari_attribution.desktop.layers.known import TITLE, Placement, find, layer_metadata, rename
-from napari_attribution.keeping.colours import EVIDENCE
-from napari_attribution.keeping.colours import robust_limit as robust_limit
+from napari_attribution.desktop.layers.known import ROLE, TITLE, Placement, find, layer_metadata, rename
+from napari_attribution.desktop.layers.palettes import PALETTES, palette
+from napari_attribution.desktop.preferences import preferences
+from napari_attribution.keeping import colours
 from napari_attribution.methods.attribution import Attribution
 
 
 def diverging() -> Colormap:
-    """The colours of evidence as napari's."""
-    return Colormap(EVIDENCE, controls=[0.0, 0.25, 0.5, 0.75, 1.0], name="evidence")
+    """The preferred colours of evidence as napari's."""
+    preferred = palette()
+    return Colormap(preferred.colors, controls=[0.0, 0.25, 0.5, 0.75, 1.0], name=preferred.name)
+
+
+def robust_limit(maps: Iterable[np.ndarray]) -> float:
+    """The strength at which the full colour is reached: all but the preferred share of the places stay below."""
+    return colours.robust_limit(maps, preferences().percentile)
+
+
+def look_again(viewer: ViewerModel) -> None:
+    """Give the maps that are there the preferred colours, unless the user chose others for them, and the preferred limits."""
+    maps = [layer for layer in viewer.layers if str(layer.metadata.get(ROLE, "")).startswith("map")]
+    by_stain = [layer for layer in maps if layer.metadata[ROLE] != "map"]
+    for layer in maps:
+        if layer.colormap.name in PALETTES:
+            layer.colormap = diverging()
+        # The maps by stain are there to be compared: they share their limits.
+        limit = robust_limit([one.data for one in (by_stain if layer in by_stain else [layer])])
+        layer.contrast_limits_range = (min(-limit, float(layer.data.min())), max(limit, float(layer.data.max())))
+        layer.contrast_limits = (-limit, limit)
 
 
 def show_map(
