@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from napari_attribution.desktop.compare.limits import Kept
 from napari_attribution.desktop.compare.picture import paints_of
@@ -23,6 +24,27 @@ from napari_attribution.methods.offers import Offer, offer
 
 KIND = "compare"
 """Of the worker's job."""
+
+
+@dataclass(frozen=True, eq=False)
+class Used:
+    """A well that was compared, without keeping its pixels alive."""
+
+    name: str
+    key: tuple[int, ...]
+    pixels: tuple[weakref.ref[Any], ...]
+
+    @classmethod
+    def of(cls, well: OpenWell) -> Used:
+        return cls(well.name, well.key, tuple(weakref.ref(layer.data) for layer in well.layers))
+
+    def fate(self, wells: Sequence[OpenWell]) -> str:
+        """ "closed", "changed", or nothing."""
+        now = next((well for well in wells if well.key == self.key), None)
+        if now is None:
+            return "closed"
+        same = all(layer.data is pixels() for layer, pixels in zip(now.layers, self.pixels, strict=True))
+        return "" if same else "changed"
 
 
 @dataclass
@@ -83,8 +105,7 @@ class Comparing:
         self._changed = changed
         # What the comparison is made of must not be kept alive by it.
         self._classifier: Callable[[], object] = lambda: None
-        self._wells: tuple[tuple[int, ...], ...] = ()
-        self._names: tuple[str, ...] = ()
+        self._used: tuple[Used, ...] = ()
 
     # ------------------------------------------------------------------------------------------------- choosing
 
@@ -188,8 +209,7 @@ class Comparing:
         own = self.controller.state
         self._classifier = weakref.ref(request.a.classifier)
         involved = [own.well, state.well] if state.differs == "well" else [own.well]
-        self._wells = tuple(well.key for well in involved if well is not None)
-        self._names = tuple(well.name for well in involved if well is not None)
+        self._used = tuple(Used.of(well) for well in involved if well is not None)
 
         def done(found: Comparison) -> None:
             self._set(comparison=found, running=False)
@@ -246,15 +266,19 @@ class Comparing:
 
     def _look_for_what_is_gone(self) -> None:
         state, own = self.state, self.controller.state
-        there = {well.key for well in own.wells}
-        gone = [name for key, name in zip(self._wells, self._names, strict=True) if key not in there]
+        fates = [(used.name, used.fate(own.wells)) for used in self._used]
+        closed = " and ".join(name for name, fate in fates if fate == "closed")
+        changed = " and ".join(name for name, fate in fates if fate == "changed")
         if not state.running:
-            state.gone = f"{' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} no longer open." if gone else ""
-            return
-        if gone:
-            self._stop(f"{' and '.join(gone)} was closed while it was compared, so the comparison was stopped.")
+            state.gone = " ".join(
+                ([f"No longer open: {closed}."] if closed else [])
+                + ([f"The pixels of {changed} have changed since."] if changed else [])
+            )
+        elif closed or changed:
+            self._stop(f"{closed or changed} was {'closed' if closed else 'changed'} while it was compared, so the comparison "
+                       "was stopped.")  # fmt: skip
         elif own.classifier is not self._classifier():
-            self._stop("The classifier was exchanged while it was compared, so the comparison was stopped.")
+            self._stop("The classifier was exchanged while it was used, so the comparison was stopped.")
 
     def _stop(self, sentence: str) -> None:
         self.controller.jobs.cancel(KIND)

@@ -33,7 +33,7 @@ HELP = (
     "Look at two answers next to each other: two methods, two classifiers (which one to take?), or two wells (treated and "
     "control). Side A is what the dock Explain well asks; side B is the same, with one thing changed."
 )
-WIDE = 780
+WIDE = 820
 """From this width on, in pixels, the form and the table stand beside the views instead of above and below."""
 
 LARGE = (1150, 760)
@@ -159,8 +159,8 @@ class SideBySide(QWidget):
         else:
             self._inside.insertWidget(1, self.views, 10)
             self._outside.setContentsMargins(0, 0, 0, 0)
-        self.scroll.setMinimumWidth(380 if wide else 0)
-        self.scroll.setMaximumWidth(380 if wide else 16777215)
+        self.scroll.setMinimumWidth(430 if wide else 0)
+        self.scroll.setMaximumWidth(430 if wide else 16777215)
 
     def _connect(self) -> None:
         self.sample.clicked.connect(self.controller.try_sample)

@@ -12,7 +12,7 @@ from napari_attribution.methods.catalogue import ALL
 
 if TYPE_CHECKING:
     from napari_attribution.desktop.compare.limits import Limits
-    from napari_attribution.desktop.compare.request import Comparison
+    from napari_attribution.desktop.compare.request import Comparison, Side
     from napari_attribution.faithfulness.agreement import Agreement
 
 NOTHING = "–"
@@ -90,7 +90,13 @@ def correlation(found: Agreement) -> str:
     return f"Order of places: {strength} (rank correlation {rho:+.2f}).".replace("-", "−")
 
 
-_ORDERS = ((0.9, "nearly the same"), (0.6, "much the same"), (0.3, "somewhat alike"), (0.0, "not related"))
+_ORDERS = (
+    (0.995, "the same"),
+    (0.9, "nearly the same"),
+    (0.6, "much the same"),
+    (0.3, "somewhat alike"),
+    (0.0, "not related"),
+)
 
 
 def overlap(found: Agreement) -> str:
@@ -127,6 +133,7 @@ def notes(comparison: Comparison) -> list[str]:
         )
     if comparison.differs == "well":
         said.append("Pixels of two wells are not the same places, so no agreement of the maps is given.")
+        said += _linked(a, b)
     if comparison.differs == "classifier" and comparison.same_units:
         said.append(
             "Each classifier has logits of its own: the same colour is the same number, but need not weigh the same."
@@ -139,6 +146,20 @@ def notes(comparison: Comparison) -> list[str]:
     for side in comparison.sides:
         said += [f"{side.name}: {warning}" for warning in side.attribution.warnings if warning not in shared]
     return said
+
+
+def _linked(a: Side, b: Side) -> list[str]:
+    """How the views are linked, where that is not plain to see."""
+    sizes = [side.attribution.pixel_size for side in (a, b)]
+    unknown = [side.name for side, size in zip((a, b), sizes, strict=True) if size is None]
+    if (a.map.shape, sizes[0]) == (b.map.shape, sizes[1]):
+        return []
+    if unknown:
+        return [
+            f"{' and '.join(unknown)} {'does' if len(unknown) == 1 else 'do'} not say how large a pixel is, so the views are "
+            "linked by the share of the well that they show, not by µm."
+        ]
+    return ["The wells differ in size. The views show both at the same magnification, in µm, linked from the middle."]
 
 
 def about_classifiers(
