@@ -9,6 +9,8 @@ from shared_data import SHARED
 os.environ["NAPARI_ASYNC"] = "0"
 # A second Python for every small network would take the tests an hour; those of the trial itself switch it on.
 os.environ["NAPARI_ATTRIBUTION_TRIAL"] = "0"
+# What one test chose is not to be found again by the next, nor in the home of whoever runs them.
+os.environ["NAPARI_ATTRIBUTION_SETTINGS"] = "0"
 # Qt's offscreen platform has no OpenGL: the first image layer fails there, and later tests with it. Xvfb has it.
 if os.environ.get("QT_QPA_PLATFORM", "").startswith("offscreen"):
     del os.environ["QT_QPA_PLATFORM"]

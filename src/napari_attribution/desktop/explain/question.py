@@ -83,28 +83,32 @@ class Question:
     parameters: Mapping[str, Any]
     place: Place | None = None
     faithfulness: bool = True
+    threads: int | None = None
+    """As many as an earlier run had, to repeat it to the last bit; None for as many as there are."""
 
     def answer(self, report: Report) -> Explained:
         """Compute; runs in the worker."""
         import_torch()
         from napari_attribution.faithfulness.explain import explained
+        from napari_attribution.keeping.repeat import threads_of
 
         report(0, 0)
-        return explained(
-            self.classifier,
-            self.well.read(),
-            self.method,
-            self.target,
-            self.score,
-            against=self.against,
-            stain_map=self.stain_map,
-            cells=self.cells.centres() if self.cells else None,
-            accept_flaws=self.accept_flaws,
-            place=self.place,
-            faithfulness=self.faithfulness,
-            progress=report,
-            **self.parameters,
-        )
+        with threads_of(self.threads):
+            return explained(
+                self.classifier,
+                self.well.read(),
+                self.method,
+                self.target,
+                self.score,
+                against=self.against,
+                stain_map=self.stain_map,
+                cells=self.cells.centres() if self.cells else None,
+                accept_flaws=self.accept_flaws,
+                place=self.place,
+                faithfulness=self.faithfulness,
+                progress=report,
+                **self.parameters,
+            )
 
     def settled(self, found: Explained) -> Question:
         """The question that was answered: the same, but where only the answer says what was meant."""

@@ -66,6 +66,10 @@ class State:
         What it answers, as long as its classifier is loaded.
     whole : (Explained, Question), optional
         The last answer about a whole well and its question, to come back to, as long as its classifier is loaded.
+    again : Path, optional
+        The classifier of last time, which can be opened again.
+    folder, export_folder : str
+        Where the last file was opened, and the last answer was kept.
     place : Place, optional
         The part of the well that is asked about; None for all of it.
     """
@@ -108,6 +112,9 @@ class State:
     whole: tuple[Explained, Question] | None = None
     place: Place | None = None
     run_error: Failure | None = None
+    again: Path | None = None
+    folder: str = ""
+    export_folder: str = ""
 
     def forget_classifier(self) -> None:
         """Let go of the classifier and of all that holds on to it; the answer stays."""

@@ -28,6 +28,7 @@ from napari_attribution.desktop.explain.method_view import MethodView, Parameter
 from napari_attribution.desktop.explain.stain_table import StainTable
 from napari_attribution.desktop.explain.status import Section as Standing
 from napari_attribution.desktop.explain.status import Status
+from napari_attribution.desktop.keeping.again import AgainOffer
 from napari_attribution.desktop.keeping.menu import KeepMenu
 from napari_attribution.desktop.picks.bar import PickBar
 from napari_attribution.desktop.sessions import controller_of, leave
@@ -57,7 +58,6 @@ class ExplainWell(QWidget):
         self.viewer = getattr(viewer, "__wrapped__", viewer)
         self.setObjectName("explain_well")
         self.setAcceptDrops(True)
-        self._folder = ""
         self._asked_for: tuple[object, ...] = ()
         self.controller = controller_of(self.viewer)
         self._build()
@@ -87,6 +87,7 @@ class ExplainWell(QWidget):
         self.headline = parts.text("headline", "What is missing, and how to supply it")
         self.stop = parts.button("cancel_loading", "Cancel", "Stop; the dock is then as it was")
         self.sample = parts.button("try_sample", "Try the sample", "Open a sample well and a classifier for it")
+        self.again = AgainOffer(self.controller)
         self.well = parts.combo("well", "The well to explain, among the layers that are open")
         self.open_well = parts.button("open_well", "Open …", "Open a well: an OME-TIFF, or one of its stains' files")
         self.classifier = QLineEdit()
@@ -156,6 +157,7 @@ class ExplainWell(QWidget):
         for part in (
             parts.row(self.headline, self.stop),
             self.sample,
+            self.again,
             self._choices(),
             self.notice,
             self.card_section,
@@ -248,16 +250,16 @@ class ExplainWell(QWidget):
     # --------------------------------------------------------------------------------------------------- actions
 
     def _ask_well(self) -> None:
-        self._open(files.ask(self, "Open a well", self._folder, "Images", files.WELLS), self.controller.open_well)
+        self._open(files.ask(self, "Open a well", self.controller.state.folder, "Images", files.WELLS), self.controller.open_well)
 
     def _ask_classifier(self) -> None:
         kind = "TorchScript or .pt2"
-        path = files.ask(self, "Open a classifier", self._folder, kind, files.CLASSIFIERS)
+        path = files.ask(self, "Open a classifier", self.controller.state.folder, kind, files.CLASSIFIERS)
         self._open(path, self.controller.open_classifier)
 
     def _open(self, path: Path | None, opens) -> None:
         if path is not None:
-            self._folder = str(path.parent)
+            self.controller.state.folder = str(path.parent)
             opens(path)
 
     def dragEnterEvent(self, event) -> None:  # noqa: N802 - Qt's name
@@ -326,7 +328,7 @@ class ExplainWell(QWidget):
         self._render_question()
         self._render_run(now)
         self.answer.render_answer(state.answer)
-        for part in (self.picks, self.asking, self.keeping):
+        for part in (self.again, self.picks, self.asking, self.keeping):
             part.render_state()
 
     def _render_card(self) -> None:
