@@ -66,7 +66,9 @@ class WhatIf:
     ----------
     before, after : Verdict
     removed : float
-        Share of the well's pixels, of all stains that the classifier reads, that is removed.
+        Share of the well's pixels at which something is removed.
+    stains : tuple of str
+        The stains that are removed somewhere.
     asked, inputs : int
         How many inputs show something of what is removed, and how many there are.
     """
@@ -74,6 +76,7 @@ class WhatIf:
     before: Verdict
     after: Verdict
     removed: float
+    stains: tuple[str, ...]
     asked: int = 1
     inputs: int = 1
 
@@ -120,7 +123,12 @@ def what_if(
     return WhatIf(
         Verdict.of(explained.scores, score, classes),
         Verdict.of(scores, score, classes),
-        float(mask.mean()),
+        float((mask if mask.ndim == 2 else mask.any(axis=0)).mean()),
+        tuple(
+            stain
+            for stain, plane in zip(stains, np.broadcast_to(mask, (len(stains), *shape)), strict=True)
+            if plane.any()
+        ),
         asked,
         len(explained.problems),
     )

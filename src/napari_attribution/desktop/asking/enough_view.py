@@ -24,6 +24,9 @@ TIP = (
 )
 
 
+BY_STAIN = "This map is by stain: a place is clear where at least one of its stains is kept."
+
+
 class EnoughView(QWidget):
     """The section's body."""
 
@@ -46,6 +49,7 @@ class EnoughView(QWidget):
         self.said = parts.text("enough", "What the classifier says of the top of the map alone")
         self.said.setMinimumHeight(2 * self.said.fontMetrics().lineSpacing() + 2)
         self.said.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.note = parts.text("enough_note", TIP, quiet=True)
         self.problem = parts.text("enough_problem", "Why there is nothing more to say")
         self.draw = parts.button("draw_curve", "Draw the curve", "Ask for 20 shares of the map, kept and removed")
         self.progress = QProgressBar()
@@ -70,7 +74,7 @@ class EnoughView(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(5)
         self._layout.addLayout(top)
-        for widget in (self.said, self.problem, self.draw, self.progress):
+        for widget in (self.said, self.note, self.problem, self.draw, self.progress):
             self._layout.addWidget(widget)
 
     def _moved(self, percent: int) -> None:
@@ -92,6 +96,8 @@ class EnoughView(QWidget):
         self.said.setVisible(bool(known.ready or not why))
         if known.ready or not why:
             self.said.setText(self._sentence())
+        by_stain = state.answer is not None and state.answer.values.ndim == 3
+        parts.say(self.note, BY_STAIN if by_stain and known.ready else "")
         forwards, seconds = known.cost if known.curves is None and not why else (0.0, 0.0)
         self.draw.setVisible(known.ready and not why and known.curves is None and not known.drawing)
         self.draw.setText(f"Draw the curve ({forwards:.0f} forwards, about {duration(seconds)})")

@@ -40,9 +40,12 @@ class Plot(QWidget):
         self.chart.setMenuEnabled(False)
         self.chart.setMouseEnabled(x=False, y=False)
         self.chart.hideButtons()
-        self.chart.getPlotItem().setContentsMargins(0, 4, 6, 0)
+        self.chart.getPlotItem().setContentsMargins(0, 6, 14, 0)
         self.kept = self.chart.plot(pen=pg.mkPen(KEPT, width=2))
         self.removed = self.chart.plot(pen=pg.mkPen(REMOVED, width=2))
+        self.chart.getPlotItem().getAxis("bottom").setTicks([[(at, str(at)) for at in range(0, 101, 20)]])
+        for side in ("left", "bottom"):
+            self.chart.getPlotItem().getAxis(side).setStyle(maxTickLevel=0, hideOverlappingLabels=False)
         self.line = pg.InfiniteLine(pos=20, angle=90, movable=False)
         self.dot = self.chart.plot(symbol="o", symbolSize=9, pen=None, symbolPen=None, symbolBrush=KEPT)
         self.chart.addItem(self.line)

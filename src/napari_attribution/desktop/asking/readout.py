@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_attribution.desktop.asking.well import answered_well
-from napari_attribution.desktop.asking.words import signed
+from napari_attribution.desktop.asking.words import fixed
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.layers.known import find
 from napari_attribution.methods.attribution import Attribution
@@ -28,6 +29,8 @@ class Reading:
     stains : tuple of (stain, value)
         The strongest first; empty where the method does not resolve stains.
     units : str
+    limit : float
+        The largest value of the map: how many digits are worth saying.
     """
 
     row: int
@@ -35,14 +38,15 @@ class Reading:
     value: float
     stains: tuple[tuple[str, float], ...]
     units: str
+    limit: float
 
     @property
     def sentence(self) -> str:
         """In one line, or two."""
-        where = f"Row {self.row}, column {self.column}: {signed(self.value)} ({self.units})"
+        where = f"Row {self.row}, column {self.column}: {fixed(self.value, self.limit)} ({self.units})"
         if not self.stains:
             return f"{where}. This method does not tell the stains apart."
-        each = " · ".join(f"{stain} {signed(value)}" for stain, value in self.stains)
+        each = " · ".join(f"{stain} {fixed(value, self.limit)}" for stain, value in self.stains)
         return f"{where}\n{each}"
 
 
@@ -69,10 +73,21 @@ def read_pixel(answer: Attribution, row: int, column: int) -> Reading | None:
         return None
     there = answer.values[..., row, column]
     if there.ndim == 0:
-        return Reading(row, column, float(there), (), answer.units)
+        return Reading(row, column, float(there), (), answer.units, limit_of(answer))
     order = np.argsort(-np.abs(there), kind="stable")
     stains = tuple((answer.stains[index], float(there[index])) for index in order)
-    return Reading(row, column, float(there.sum()), stains, answer.units)
+    return Reading(row, column, float(there.sum()), stains, answer.units, limit_of(answer))
+
+
+_LIMITS: WeakKeyDictionary[Attribution, float] = WeakKeyDictionary()
+
+
+def limit_of(answer: Attribution) -> float:
+    """The largest magnitude in a map as it was computed; found once, not with every move of the pointer."""
+    if answer not in _LIMITS:
+        values = answer.native
+        _LIMITS[answer] = float(max(values.max(), -values.min())) if values.size else 0.0
+    return _LIMITS[answer]
 
 
 def _lying(viewer: ViewerModel, state: State, answer: Attribution) -> Layer | None:

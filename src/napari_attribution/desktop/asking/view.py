@@ -89,8 +89,8 @@ class AskView(QWidget):
             return
         self.removal.render_state()
         self.enough.render_state()
-        result = self.removing.result
-        self.remove_section.summary.set_whole(words.verdict(result.after) if result is not None else "")
+        result, closed = self.removing.result, not self.remove_section.heading.isChecked()
+        self.remove_section.summary.set_whole(words.verdict(result.after) if closed and result is not None else "")
 
     def _read(self) -> None:
         found = read(self.controller.viewer, self.controller.state, self.controller.viewer.cursor.position)
@@ -101,3 +101,4 @@ class AskView(QWidget):
     def _put_tools_down(self, opened: bool) -> None:
         if not opened:
             self.removing.set_mode("off")
+        self._render()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.wells_from_layers import OpenWell
-from napari_attribution.errors import WellError
 
 UNLOADED = "The classifier was unloaded since. Open it and explain again, to ask more."
 GONE = "The well of this answer is no longer open as it was: its layers were deleted, or their pixels exchanged. Explain again."
@@ -25,11 +24,10 @@ def answered_well(state: State) -> OpenWell | None:
 
 
 def _holds(well: OpenWell, planes: tuple[object, ...]) -> bool:
-    try:
-        now = well.freeze().planes
-    except WellError:
-        return False
-    return len(now) == len(planes) and all(a is b for a, b in zip(now, planes, strict=True))
+    """Whether these are the arrays of its layers; asked at every change of the dock, so nothing is frozen for it."""
+    now = [layer.data[0] if layer.multiscale else layer.data for layer in well.layers]
+    same = len(now) == len(planes) and all(a is b for a, b in zip(now, planes, strict=True))
+    return same and not well.problem
 
 
 def why_not(state: State, well: OpenWell | None) -> str:

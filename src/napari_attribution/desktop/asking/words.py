@@ -16,20 +16,24 @@ def probability(value: float) -> str:
     if not math.isfinite(value):
         return "unknown"
     if 0.995 <= value < 1:
-        return "> 99 %"
+        return "> 99\u00a0%"
     if 0 < value < 0.005:
-        return "< 1 %"
-    return f"{100 * value:.0f} %"
+        return "< 1\u00a0%"
+    return f"{100 * value:.0f}\u00a0%"
 
 
-def number(value: float) -> str:
-    """Three digits, and a minus sign that is one."""
-    return f"{value + 0.0:.3g}".replace("-", "−")
+def number(value: float, sign: str = "") -> str:
+    """Two decimals, or two digits of what is smaller, and a minus sign that is one."""
+    small = 0 < abs(value) < 0.1
+    return f"{value + 0.0:{sign}{'.2g' if small else '.2f'}}".replace("-", "−")
 
 
-def signed(value: float) -> str:
-    """The same with its sign."""
-    return f"{value + 0.0:+.3g}".replace("-", "−")
+def fixed(value: float, limit: float) -> str:
+    """With its sign, and as many decimals as tell a hundredth of the largest value; nothing is nothing."""
+    decimals = min(max(2 - math.floor(math.log10(limit)), 0), 9) if limit > 0 and math.isfinite(limit) else 2
+    if round(value, decimals) == 0:
+        return "0"
+    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def verdict(said: Verdict) -> str:
@@ -49,21 +53,28 @@ def changed(found: WhatIf) -> str:
     return f"{before.predicted} {was} → {now}: the classifier does not change its mind."
 
 
-def changed_score(found: WhatIf, target: str, score_name: str) -> str:
-    """The score that was explained, before and after, and how much is removed."""
+def changed_score(found: WhatIf, target: str, score_name: str, read: int) -> str:
+    """The score that was explained, before and after, and how much is removed, of how many of the stains that it reads."""
     before, after = found.before, found.after
+    stains = "all stains" if len(found.stains) == read else f"{' and '.join(found.stains)} only"
     said = (
         f"{score_name[0].upper()}{score_name[1:]} of {target}: {number(before.score)} → {number(after.score)} "
-        f"({signed(after.score - before.score)})"
+        f"({number(after.score - before.score, '+')})"
     )
     if target not in (before.predicted, after.predicted):
         said += f"; its probability {probability(before.probabilities[target])} → {probability(after.probabilities[target])}"
-    return f"{said}. Removed: {area(found.removed)} of the well."
+    return f"{said}. Removed: {area(found.removed)} of the well, {stains}."
 
 
 def area(share: float) -> str:
     """A share of the well's pixels."""
-    return "less than 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+    return (
+        "less than 0.1\u00a0%"
+        if 0 < share < 0.001
+        else f"{100 * share:.1f}\u00a0%"
+        if share < 0.1
+        else f"{100 * share:.0f}\u00a0%"
+    )
 
 
 def unchanged(predicted: str, probabilities: Mapping[str, float], where: str) -> str:
@@ -80,7 +91,7 @@ def top(percent: int, of_stains: bool, inputs: int, of_place: str) -> str:
     """What is left of the map."""
     what = "each input's map" if inputs > 1 else "the map"
     what += of_place + (" (stains at places)" if of_stains else "")
-    return f"All of {what}" if percent == 100 else f"The top {percent} % of {what}"
+    return f"All of {what}" if percent == 100 else f"The top {percent}\u00a0% of {what}"
 
 
 def _keeps(found: Enough) -> str:
@@ -91,4 +102,4 @@ def _keeps(found: Enough) -> str:
 
 def share(value: float) -> str:
     """Of the score's range; may be less than nothing, or more than all."""
-    return f"{100 * value + 0.0:.0f} %".replace("-0 %", "0 %").replace("-", "−")
+    return f"{100 * value + 0.0:.0f}\u00a0%".replace("-0\u00a0%", "0\u00a0%").replace("-", "−")

@@ -20,6 +20,9 @@ REMOVED = "removed"
 GREY = (0.62, 0.64, 0.68, 1.0)
 """Of places where all stains are removed: a hole in the picture, not a colour of it."""
 
+SOME = 0.7
+"""How opaque a place is where only some stains are removed: the others are still there to be seen."""
+
 MOST_COLORED = 8
 """Sets of more stains than this are too many to give each its colour; all of them are grey."""
 
@@ -95,7 +98,7 @@ def is_painting(viewer: ViewerModel, layer: Layer | None) -> bool:
 
 
 def set_colors(stains: np.ndarray) -> dict[int | None, Any]:
-    """A colour for every set of stains: grey for all and none known, the mean of their colours for some.
+    """A colour for every set of stains: grey for all of them, their own colours, greyed, for some.
 
     Parameters
     ----------
@@ -105,5 +108,6 @@ def set_colors(stains: np.ndarray) -> dict[int | None, Any]:
     count = len(stains)
     if count <= MOST_COLORED:
         for bits in range(1, 2**count - 1):
-            colors[bits] = stains[[index for index in range(count) if bits >> index & 1]].mean(axis=0)
+            own = stains[[index for index in range(count) if bits >> index & 1]].mean(axis=0)
+            colors[bits] = np.append(0.5 * own[:3] + 0.5 * np.array(GREY[:3]), SOME)
     return colors

@@ -46,8 +46,8 @@ def show_veil(
     placement = Placement.of(references, attribution)
     layer = find(viewer, VEIL)
     if layer is None:
-        active = viewer.layers.selection.active
-        layer = viewer.add_image(
+        active, below = viewer.layers.selection.active, find(viewer, "map")
+        layer = Image(
             entering,
             name=NAME,
             colormap=veil_colors(),
@@ -58,9 +58,7 @@ def show_veil(
             metadata={ROLE: VEIL, TITLE: NAME, "meaning": "share of the map at which a place comes in"},
             **placement.keywords,
         )
-        below = find(viewer, "map")
-        if below is not None:
-            viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(below) + 1)
+        viewer.layers.insert(len(viewer.layers) if below is None else viewer.layers.index(below) + 1, layer)
         viewer.layers.selection.active = active
     else:
         if layer.data is not entering:
