@@ -32,19 +32,19 @@ class Used:
 
     name: str
     key: tuple[int, ...]
-    pixels: tuple[weakref.ref[Any], ...]
+    same: tuple[Callable[[Any], bool], ...]
 
     @classmethod
     def of(cls, well: OpenWell) -> Used:
-        return cls(well.name, well.key, tuple(weakref.ref(layer.data) for layer in well.layers))
+        return cls(well.name, well.key, tuple(_same(layer.data) for layer in well.layers))
 
     def fate(self, wells: Sequence[OpenWell]) -> str:
         """ "closed", "changed", or nothing."""
         now = next((well for well in wells if well.key == self.key), None)
         if now is None:
             return "closed"
-        same = all(layer.data is pixels() for layer, pixels in zip(now.layers, self.pixels, strict=True))
-        return "" if same else "changed"
+        kept = all(same(layer.data) for layer, same in zip(now.layers, self.same, strict=True))
+        return "" if kept else "changed"
 
 
 @dataclass
@@ -292,6 +292,17 @@ class Comparing:
             # Another choice: what went wrong with the last one is no longer of interest.
             self.state.failure = None
         self._changed()
+
+
+def _same(pixels: Any) -> Callable[[Any], bool]:
+    """Tells whether pixels are these, without keeping them alive."""
+    try:
+        known = weakref.ref(pixels)
+    except TypeError:
+        # Some libraries' arrays take no weak references.
+        number = id(pixels)
+        return lambda other: id(other) == number
+    return lambda other: other is known()
 
 
 def _same_file(a: Path, b: Path) -> bool:
