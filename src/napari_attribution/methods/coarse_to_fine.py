@@ -14,7 +14,7 @@ LEAN = 0.3
 """How far alpha leans, at last, towards the region that is most in favour."""
 
 
-def evidence(problem: Problem, steps: int, region: float) -> Tensor:
+def evidence(problem: Problem, steps: int, region: float, more: int = 0) -> Tensor:
     """(C, h, w) pull of every pixel and stain, in the score's unit: what mixing it in gains, over the way.
 
     Parameters
@@ -23,6 +23,8 @@ def evidence(problem: Problem, steps: int, region: float) -> Tensor:
         Of two games each: two forwards with their gradients.
     region : float
         Sigma of a region, in pixels.
+    more : int
+        Steps of progress that are still to come after these.
 
     Raises
     ------
@@ -43,11 +45,11 @@ def evidence(problem: Problem, steps: int, region: float) -> Tensor:
         favour = smoothed(total.sum(dim=0), region)
         favour = favour - favour.mean()
         lean = LEAN * (step + 1) / steps * favour / favour.abs().max().clamp_min(1e-12)
-        problem.progress(step + 1, steps)
+        problem.progress(step + 1, steps + more)
     return total / steps
 
 
-def agreed(pull: Tensor, fine: float, region: float) -> Tensor:
+def agreed(pull: Tensor, fine: float, region: float, lost: Tensor | None = None) -> Tensor:
     """(C, h, w) signed mixing weights: fine places, weighed by their regions, shared out among the stains.
 
     Every stain has its own evidence, weighed as the stains' sum is. Their sum lies in [-1, 1]; stains that speak against each other
@@ -59,10 +61,12 @@ def agreed(pull: Tensor, fine: float, region: float) -> Tensor:
         From `evidence`.
     fine, region : float
         Sigmas, in pixels.
+    lost : (h, w) Tensor, optional
+        What the score loses without each region.
     """
     of_stains = smoothed(pull, fine)
     shared = of_stains.sum(dim=0)
-    factor, floor = weighing(shared, pull.sum(dim=0), region)
+    factor, floor = weighing(shared, pull.sum(dim=0), region, lost)
     largest = (shared * factor + floor).abs().max().clamp_min(torch.finfo(shared.dtype).tiny)
     return (of_stains * factor + floor * _shares(of_stains)) / largest
 

@@ -108,7 +108,7 @@ class PcimParameters(Parameters):
     per_stain: bool = Field(
         default=True, description="One mixing weight per location and stain, instead of one shared by the stains"
     )
-    steps: int = Field(default=8, ge=1, le=1000, description="Number of steps in which the mixing weights are trained")
+    steps: int = Field(default=5, ge=1, le=1000, description="Number of steps in which the mixing weights are trained")
     fine: float = Field(
         default=4.0,
         ge=0,
@@ -116,6 +116,13 @@ class PcimParameters(Parameters):
         description="Coarse-to-fine form: standard deviation of a fine place, in pixels of the input",
     )
     region: Region = 0.1
+    covered: int = Field(
+        default=6,
+        ge=0,
+        le=64,
+        description="Coarse-to-fine form: regions along the longer side of the input that are covered in turn, to see what the "
+        "score loses without each; 0 to judge regions by their evidence alone",
+    )
     grid: int = Field(
         default=32, ge=2, le=512, description="Mixing weights along the longer side of the input (smooth form)"
     )

@@ -23,6 +23,9 @@ a treated well among eight of untreated ones; `benchmarks/faithfulness.py`) the 
 - alpha is G_fine * E, G a Gaussian of `fine` pixels and E summed over the stains: a free weight per pixel invites adversarial
   speckle. It is weighed by E in the region around it (`napari_attribution.methods.regions`), with a standard deviation of `region`
   times the input's longer side: coarse first, then fine. Its largest value is 1; what speaks against the class is negative;
+- regions are also asked for directly: `covered` of them along the longer side are covered in turn, one forward each, and what the
+  score loses weighs beside their evidence (`napari_attribution.methods.covering`). Too small a region for so few holes, less than
+  half a step from one to the next, is judged by its evidence alone;
 - with `per_stain` (ours) alpha is shared out among the stains by their own fine evidence, so that a stain which speaks against the
   class is negative where others outvote it, and the stains add up to alpha. What E sums to over a stain's pixels is the stain's
   importance.
@@ -53,6 +56,7 @@ from napari_attribution.errors import RequestError
 from napari_attribution.methods.channels.values import Stains, stain_values
 from napari_attribution.methods.coarse_to_fine import agreed, as_numbers, evidence
 from napari_attribution.methods.cost import Prices
+from napari_attribution.methods.covering import losses, regions
 from napari_attribution.methods.drawn_masks import drawn_effects
 from napari_attribution.methods.parameters import PcimParameters, from_masks
 from napari_attribution.methods.problem import Problem, Result
@@ -106,14 +110,28 @@ def forwards(prices: Prices, parameters: PcimParameters) -> float:
     if from_masks(parameters, prices.classifier.gradients):
         return 2 * max(1, parameters.masks // 2) + shapley
     games = 1 if parameters.form == "literal" else 2
-    return parameters.steps * games * prices.with_gradient + shapley
+    asked = 0.0
+    if parameters.form == "coarse-to-fine" and _asks(parameters):
+        rows, columns = regions(parameters.covered, prices.size)
+        asked = 1.0 + rows * columns
+    return parameters.steps * games * prices.with_gradient + asked + shapley
+
+
+def _asks(parameters: PcimParameters) -> bool:
+    """Whether regions are covered: where the holes leave no gaps."""
+    return parameters.covered * parameters.region >= 0.5
 
 
 def _coarse_to_fine(problem: Problem, parameters: PcimParameters) -> Result:
     region = parameters.region * max(problem.x.shape[2:])
-    pull = evidence(problem, parameters.steps, region)
+    asks = _asks(parameters)
+    pull = evidence(problem, parameters.steps, region, more=int(asks))
+    lost = None
+    if asks:
+        lost = losses(problem, parameters.covered, region, (parameters.steps, parameters.steps + 1))
+        problem.progress(parameters.steps + 1, parameters.steps + 1)
     gained = pull.sum(dim=(1, 2))
-    weights = agreed(pull if parameters.per_stain else pull.sum(dim=0, keepdim=True), parameters.fine, region)
+    weights = agreed(pull if parameters.per_stain else pull.sum(dim=0, keepdim=True), parameters.fine, region, lost)
     stains = Stains(gained, None, PULLED) if parameters.per_stain else stain_values(problem, "shapley")
     return Result(
         weights if parameters.per_stain else weights[0],

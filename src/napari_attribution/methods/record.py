@@ -71,6 +71,7 @@ def make_record(
             "system": platform.platform(terse=True),
         },
         "well": {
+            "name": well.name,
             "source": list(well.source),
             "position": well.position,
             "field": well.field,

@@ -143,7 +143,7 @@ def test_one_tile_of_nine_is_found():
     assert mass(for_itself.map, inside) < 0.8
 
 
-@pytest.mark.parametrize("values", [{}, {"steps": 3, "per_stain": False}])
+@pytest.mark.parametrize("values", [{}, {"steps": 3, "per_stain": False}, {"covered": 0, "steps": 8}, {"region": 0.02}])
 def test_what_it_costs_is_what_is_counted(values):
     c = networks.wrapped(networks.make("gap"))
     found = explain(c, networks.noise(), "pcim", "hit", **values)
@@ -184,7 +184,8 @@ def test_a_score_may_be_negative_or_a_probability(score):
         network.head.bias -= 100
     lower = explain(networks.wrapped(network), networks.noise(), "pcim", "hit", score)
     assert score != "logit" or lower.score < -90
-    np.testing.assert_allclose(lower.values, found.values, atol=1e-3)
+    # Scores near -100 are rounded to 1e-5, and regions are told by small differences.
+    np.testing.assert_allclose(lower.values, found.values, atol=5e-3)
 
 
 def test_a_well_that_speaks_everywhere_alike_has_a_map():

@@ -38,6 +38,7 @@ class Face:
 
 FACES: dict[str, Face] = {
     "channels": Face("stain values"),
+    "covered": Face("regions covered", lowest="none"),
     "fine": Face("fine place", " px", 1),
     "finest": Face("finest layer", " px", 1),
     "memory": Face(unit=" MB", step=64),
