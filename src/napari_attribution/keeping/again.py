@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,14 +60,13 @@ def as_recorded(recorded: Recorded, well: Well) -> tuple[Well, tuple[str, ...]]:
     StainError
         Where one that the classifier was given is missing.
     """
-    from napari_attribution.methods.record import sha256_of
-
-    names, hashes = recorded.well.stains, recorded.well.sha256_of_planes
-    now = {sha256_of(plane): index for index, plane in enumerate(well.pixels)}
-    if set(hashes) == set(names) and all(hashes[name] in now for name in names):
+    names, hashes, now = recorded.well.stains, recorded.well.sha256_of_planes, _planes(well)
+    if _all_there(recorded, now):
         order = [now[hashes[name]] for name in names]
         pixels = well.pixels if order == list(range(len(well.pixels))) else well.pixels[order]
-        return replace(well, pixels=pixels, stains=tuple(names)), ()
+        return replace(
+            well, pixels=pixels, stains=tuple(names), reading=_read_as(well, dict(zip(order, names, strict=True)))
+        ), ()
     have = {stain.casefold(): index for index, stain in enumerate(well.stains)}
     missing = [stain for stain in recorded.stain_map.values() if stain.strip().casefold() not in have]
     if missing:
@@ -79,6 +78,31 @@ def as_recorded(recorded: Recorded, well: Well) -> tuple[Well, tuple[str, ...]]:
     return well, (
         f"The pixels of {', '.join(other)} are not those of the record: {well.name} has changed since, or is another well.",
     )
+
+
+def _read_as(well: Well, names: dict[int, str]) -> Mapping[str, Any] | None:
+    """How the well is read so that its channels have these names."""
+    found = [names.get(index, name) for index, name in enumerate(well.stains)]
+    if well.reading is None or found == list(well.stains):
+        return well.reading
+    return {**well.reading, "stains": found, "found": found}
+
+
+def is_the_records(recorded: Recorded, well: Well) -> bool:
+    """Whether a well has the record's pixels, whatever its stains are called."""
+    return _all_there(recorded, _planes(well))
+
+
+def _planes(well: Well) -> dict[str, int]:
+    """Each channel's number by its hash."""
+    from napari_attribution.methods.record import sha256_of
+
+    return {sha256_of(plane): index for index, plane in enumerate(well.pixels)}
+
+
+def _all_there(recorded: Recorded, planes: dict[str, int]) -> bool:
+    hashes = recorded.well.sha256_of_planes
+    return set(hashes) == set(recorded.well.stains) and all(one in planes for one in hashes.values())
 
 
 def place_of(recorded: Recorded, well: Well) -> Place | None:

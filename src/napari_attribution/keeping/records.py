@@ -45,16 +45,12 @@ class Reading(_Part):
 class RecordedWell(_Part):
     """The well."""
 
+    name: Name = "the well"
     source: list[Name] = []
     stains: list[Name] = Field(min_length=1)
     shape: list[int] = Field(min_length=3, max_length=3)
     reading: Reading | None = None
     sha256_of_planes: dict[Name, Name] = {}
-
-    @property
-    def name(self) -> str:
-        """Of its first file."""
-        return Path(self.source[0].replace("\\", "/")).name if self.source else "the well"
 
 
 class RecordedClassifier(_Part):

@@ -22,7 +22,7 @@ from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.layers.bars import bar_colors
-from napari_attribution.desktop.layers.maps import look_again
+from napari_attribution.desktop.layers.maps import recolor, relimit
 from napari_attribution.desktop.preferences import on_change, preferences, within
 from napari_attribution.desktop.warm_up import warm_up
 from napari_attribution.desktop.wells_from_layers import OpenWell, find_wells
@@ -73,7 +73,7 @@ class Controller:
         self.closed = False
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._rescan)
-        self._indifferent = on_change(self._look_again)
+        self._indifferent = on_change(self._prefers)
         self.scan()
         # Should it fail, napari imports these itself, later.
         self.jobs.start("warm up", lambda _progress: warm_up(), lambda _done: None, lambda _failure: None)
@@ -104,9 +104,9 @@ class Controller:
         self.answered.clear()
         self.jobs.close()
 
-    def _look_again(self) -> None:
+    def _prefers(self, name: str) -> None:
         """The user prefers other colours or limits."""
-        look_again(self.viewer)
+        {"palette": recolor, "percentile": relimit}[name](self.viewer)
         self.changed()
 
     # ------------------------------------------------------------------------------------------------------ well
@@ -175,6 +175,10 @@ class Controller:
             return
         self._open(well.name, lambda: sample.with_cells(well))
         self.open_classifier(weights)
+
+    def show_well(self, name: str, tuples: list[Any]) -> None:
+        """Show the layers of a well that has been read already, and choose it."""
+        self._open(name, lambda: tuples)
 
     def _open(self, name: str, layers: Callable[[], list[Any]]) -> None:
         def work(_report: Report) -> list[Any]:
