@@ -1,6 +1,7 @@
 """The dock Channel importance by the mouse: bars, one stain alone and back, other estimators, contrasts."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -325,6 +326,38 @@ def test_layers_that_are_deleted_or_renamed_while_it_shows(qtbot):
     assert [row.stain for row in dock.rows()] == ["Mito", "DNA", "ER"]
 
 
+def test_what_brightness_explains_is_a_line_across_the_row(qtbot):
+    dock = shown(qtbot, make_answer())
+    row = dock.rows()[0]
+    marked = [replace(row, brightness=0.5, sentence="Mito counts for much."), *dock.rows()[1:]]
+    at = spot(dock, "Mito", 0.5)
+    assert near(dock.chart.grab().toImage().pixelColor(at), dock.controller.stain_colors()["Mito"])
+    dock.chart.show_rows(marked, dock.controller.stain_colors(), "", "dark")
+    assert near(dock.chart.grab().toImage().pixelColor(at), dock.chart.getPlotItem().getAxis("left").textPen().color())
+    told = []
+    dock.chart.hovered.connect(told.append)
+    qtbot.mouseMove(dock.chart.viewport(), pos=spot(dock, "Mito"))
+    wait(qtbot, lambda: told == ["Mito"])
+    assert dock.chart.toolTip() == "Mito: 70 % ± 3. Mito counts for much."
+
+
+def test_before_and_during_an_explanation_the_dock_says_so(qtbot):
+    dock = ChannelImportance(ViewerModel())
+    qtbot.addWidget(dock)
+    dock.show()
+    assert said(dock, "channels_help").startswith("Nothing is explained yet.")
+    assert said(dock, "channels_help").endswith("Open a well, or try the sample.")
+    assert not dock.findChild(QPushButton, "explain_now").isVisible()
+    dock.controller.state.explaining = True
+    dock.controller.changed()
+    assert said(dock, "channels_help") == "Explaining ..."
+    dock.controller.state.explaining = False
+    dock.controller.state.answer = make_answer()
+    dock.controller.changed()
+    assert said(dock, "channels_help") == ""
+    assert dock.chart.isVisible()
+
+
 def test_themes_change_the_paper_and_the_ink(qtbot):
     dock = shown(qtbot, make_answer())
     dark = dock.chart.backgroundBrush().color().lightness()
@@ -346,6 +379,34 @@ def test_two_viewers_do_not_mix(qtbot):
     assert said(other, "channels_headline") == "DNA decides (90 %)."
     press(qtbot, one, "Mito")
     assert len(visible(other.viewer)) == 5
+
+
+@pytest.fixture
+def own_settings(tmp_path, monkeypatch):
+    """Preferences of this test's own, of the plugin as it is installed."""
+    from napari import settings
+
+    settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
+    yield tmp_path / "napari-attribution.yaml"
+    settings._clear_plugin_settings_cache()
+
+
+def test_colours_chosen_in_the_preferences_dialog_are_those_of_the_map(qtbot, own_settings):
+    from napari._qt.dialogs.preferences_dialog import PreferencesDialog
+
+    dock = shown(qtbot, make_answer())
+    top = find(dock.viewer, "map")
+    assert top.colormap.name == "purple / green"
+    dialog = PreferencesDialog()
+    qtbot.addWidget(dialog)
+    pages = [dialog._list.item(i).text() for i in range(dialog._list.count())]
+    dialog._list.setCurrentRow(pages.index("Attribution"))
+    combo = next(box for box in dialog.findChildren(QComboBox) if box.currentText() == "purple / green")
+    combo.setCurrentText("orange / blue")
+    assert top.colormap.name == "orange / blue"
+    dialog.accept()
+    assert "orange / blue" in own_settings.read_text()
 
 
 def test_every_control_has_a_name_and_a_tooltip(qtbot):

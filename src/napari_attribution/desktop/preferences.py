@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
+from weakref import WeakMethod
 
 from napari_attribution.methods.catalogue import METHODS
 
@@ -56,14 +57,25 @@ def within(memory: int) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def on_change(tell: Callable[[], None]) -> Callable[[], None]:
-    """Have `tell` called when the look of maps is to be another; returns what ends that."""
+def on_change(tell: Callable[[str], None]) -> Callable[[], None]:
+    """Have a method called with the name of a preference for the look of maps that is another now; returns what ends that.
+
+    The preferences outlive every window: they do not keep the method's owner alive.
+    """
     maps = getattr(_settings(), "maps", None)
     if maps is None:
         return lambda: None
 
+    seen, teller = preferences(), WeakMethod(tell)
+
     def changed(_event: object) -> None:
-        tell()
+        nonlocal seen
+        # napari's dialog sets all of a heading at once, and does not say what is another.
+        before, seen = seen, preferences()
+        found = teller()
+        for name, group in GROUPS.items():
+            if found is not None and group == "maps" and getattr(before, name) != getattr(seen, name):
+                found(name)
 
     maps.events.connect(changed)
 

@@ -80,7 +80,9 @@ def test_maps_that_are_shown_change_with_the_preferences(settings, viewer, mail,
     own.colormap = "gray"
     assert np.allclose(top.colormap.map(1.0), PALETTES["purple / green"].colors[-1])
     before = top.contrast_limits[1]
+    by_stain.contrast_limits = (-1, 1)
     settings.maps.palette = "orange / blue"
+    assert by_stain.contrast_limits == [-1, 1]
     for layer in (top, by_stain):
         assert np.allclose(layer.colormap.map(1.0), PALETTES["orange / blue"].colors[-1])
         assert layer.colormap.map(0.5).ravel()[3] == 0

@@ -21,7 +21,9 @@ ROW = 30
 CROWDED, LOW_ROW = 10, 24
 AXIS = 24
 WIDEST_NAME = 0.34
-"""Share of the chart's width that the names may take; longer ones end in "..."."""
+"""Share of the chart's width that the names may take; of longer ones the middle is left out: many names begin alike."""
+
+Stroke = tuple[tuple[float, float], tuple[float, float]]
 
 
 class Shares(pg.AxisItem):
@@ -86,7 +88,8 @@ class Chart(pg.PlotWidget):
         return row if 0 <= row < len(self._rows) else -1
 
     def _draw(self) -> None:
-        plot, paper, ink = self.getPlotItem(), *paper_and_ink(self._theme)
+        plot = self.getPlotItem()
+        paper, ink = paper_and_ink(self._theme)
         plot.clear()
         self.setBackground(paper)
         count = len(self._rows)
@@ -102,55 +105,62 @@ class Chart(pg.PlotWidget):
         plot.addItem(self._band, ignoreBounds=True)
         plot.addItem(pg.InfiniteLine(0, angle=90, pen=pg.mkPen(quiet)), ignoreBounds=True)
         self._bars(ink)
-        self._whiskers(ink)
-        self._marks(ink)
+        self._whiskers(paper, ink)
+        self._marks(paper, ink)
         for name in ("left", "right", "bottom"):
-            axis = plot.getAxis(name)
-            axis.setPen(pg.mkPen(quiet if name == "bottom" else None))
-            axis.setTickPen(pg.mkPen(quiet if name == "bottom" else None))
+            axis, measures = plot.getAxis(name), name == "bottom"
+            axis.setPen(pg.mkPen(quiet if measures else None))
             axis.setTextPen(pg.mkPen(ink))
-            axis.setStyle(tickLength=0 if name != "bottom" else -4, tickFont=self.font(), tickTextOffset=6)
+            axis.setStyle(tickLength=-4 if measures else 0, tickAlpha=None if measures else 0)
+            axis.setStyle(tickFont=self.font(), tickTextOffset=6, hideOverlappingLabels=False)
         plot.getAxis("bottom").setHeight(AXIS)
         self._name_rows()
         self._highlight()
 
     def _bars(self, ink: str) -> None:
-        for index, row in enumerate(self._rows):
-            if not math.isfinite(row.share):
-                continue
+        drawn = [(index, row) for index, row in enumerate(self._rows) if math.isfinite(row.share)]
+        brushes = []
+        for _, row in drawn:
             color = QColor(self._colors.get(row.stain, ink))
-            edge = QColor(ink)
-            edge.setAlpha(90)
             if self._alone and row.stain != self._alone:
                 color.setAlpha(70)
-            bar = pg.BarGraphItem(x0=[min(0.0, row.share)], width=[abs(row.share)], y=[index], height=0.62,
-                                  brush=color, pen=pg.mkPen(edge))  # fmt: skip
-            self.getPlotItem().addItem(bar)
+            brushes.append(color)
+        edge = QColor(ink)
+        edge.setAlpha(90)
+        lefts, widths = [min(0.0, row.share) for _, row in drawn], [abs(row.share) for _, row in drawn]
+        bars = pg.BarGraphItem(
+            x0=lefts, width=widths, y=[i for i, _ in drawn], height=0.62, brushes=brushes, pen=pg.mkPen(edge)
+        )
+        self.getPlotItem().addItem(bars, ignoreBounds=True)
 
-    def _whiskers(self, ink: str) -> None:
-        spread = [(i, row) for i, row in enumerate(self._rows) if row.spread and math.isfinite(row.share + row.spread)]
-        for pen in (pg.mkPen(paper_and_ink(self._theme)[0], width=3), pg.mkPen(ink, width=1.2)):
-            # Seen on a bright bar as well as on the dark paper beside it.
-            for index, row in spread:
-                ends = [row.share - row.spread, row.share + row.spread]
-                self.getPlotItem().plot(ends, [index, index], pen=pen)
-                for end in ends:
-                    self.getPlotItem().plot([end, end], [index - 0.12, index + 0.12], pen=pen)
-
-    def _marks(self, ink: str) -> None:
-        """What brightness alone explains: a line across the row."""
-        paper = paper_and_ink(self._theme)[0]
+    def _whiskers(self, paper: str, ink: str) -> None:
+        """One standard deviation to either side."""
+        strokes: list[Stroke] = []
         for index, row in enumerate(self._rows):
-            if row.brightness is not None and math.isfinite(row.brightness):
-                across = ([row.brightness] * 2, [index - 0.4, index + 0.4])
-                self.getPlotItem().plot(*across, pen=pg.mkPen(paper, width=5))
-                self.getPlotItem().plot(*across, pen=pg.mkPen(ink, width=2))
+            if row.spread and math.isfinite(row.share + row.spread):
+                low, high = row.share - row.spread, row.share + row.spread
+                strokes += [((low, index), (high, index))]
+                strokes += [((end, index - 0.12), (end, index + 0.12)) for end in (low, high)]
+        self._strokes(strokes, paper, 3, ink, 1.2)
+
+    def _marks(self, paper: str, ink: str) -> None:
+        """What brightness alone explains: a line across the row."""
+        shares = [(index, row.brightness) for index, row in enumerate(self._rows) if row.brightness is not None]
+        strokes = [((x, index - 0.4), (x, index + 0.4)) for index, x in shares if math.isfinite(x)]
+        self._strokes(strokes, paper, 5, ink, 2)
+
+    def _strokes(self, strokes: Sequence[Stroke], paper: str, wide: float, ink: str, thin: float) -> None:
+        """Lines that are seen on a bright bar as well as on the dark paper beside it."""
+        x, y = ([point[axis] for stroke in strokes for point in stroke] for axis in (0, 1))
+        for color, width in ((paper, wide), (ink, thin)) if strokes else ():
+            curve = pg.PlotCurveItem(x, y, connect="pairs", pen=pg.mkPen(color, width=width))
+            self.getPlotItem().addItem(curve, ignoreBounds=True)
 
     def _name_rows(self) -> None:
         """Names and figures beside the bars, as long as there is room for them."""
         plot, letters = self.getPlotItem(), self.fontMetrics()
         room = max(30, int(WIDEST_NAME * self.width()))
-        names = [letters.elidedText(row.stain, Qt.TextElideMode.ElideRight, room) for row in self._rows]
+        names = [letters.elidedText(row.stain, Qt.TextElideMode.ElideMiddle, room) for row in self._rows]
         figures = [row.figure for row in self._rows]
         for axis, texts in (("left", names), ("right", figures)):
             plot.getAxis(axis).setTicks([list(enumerate(texts))])

@@ -49,7 +49,7 @@ class EstimatorView(QWidget):
         self.cancel = parts.button("cancel_stains", "Cancel", "Stop; the bars stay as they are")
         self.failure = parts.text("estimator_failure", "Why nothing was computed")
         self.conclusions = parts.text("brightness", BRIGHTNESS_TIP)
-        label = QLabel("Importance")
+        label = QLabel("Bars")
         label.setToolTip(self.combo.toolTip())
         top = QHBoxLayout()
         top.setSpacing(8)

@@ -27,6 +27,8 @@ NOTHING_YET = (
     "chose."
 )
 
+CHOOSE = "Choose below how to compute it."
+
 
 class ChannelImportance(QWidget):
     """Which stain decides?
@@ -236,7 +238,7 @@ class ChannelImportance(QWidget):
         if found:
             self.chart.show_rows(found, colors, self.solo.stain, self.viewer.theme)
         parts.say(self.told, self._hint() if found else "")
-        parts.say(self.meaning, self._meaning(shown) if found else "")
+        parts.say(self.meaning, self._meaning(shown) if found else CHOOSE)
         for part in (self.show_all, self.as_layer, self.copy):
             part.setVisible(bool(found))
         self.show_all.setEnabled(bool(self.solo.stain))

@@ -11,6 +11,7 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_attribution.desktop.explain.words import why
 from napari_attribution.desktop.layers.bars import label_bars, show_bars, viewer_shows
 from napari_attribution.desktop.layers.known import ROLE, Placement, find, of_an_answer
 from napari_attribution.desktop.layers.maps import robust_limit, show_color_bar, show_map
@@ -63,7 +64,7 @@ def attribution_steps(
         lambda stain=stain, values=values: show_map(
             viewer,
             f"map of {stain}",
-            f"why {attribution.target} - {stain}",
+            f"{why(attribution)} - {stain}",
             values,
             shared,
             placement,
@@ -76,7 +77,7 @@ def attribution_steps(
         lambda: show_map(
             viewer,
             "map",
-            f"why {attribution.target} - {method}",
+            f"{why(attribution)} - {method}",
             attribution.map,
             robust_limit([attribution.map]),
             placement,

@@ -27,17 +27,26 @@ def robust_limit(maps: Iterable[np.ndarray]) -> float:
     return colours.robust_limit(maps, preferences().percentile)
 
 
-def look_again(viewer: ViewerModel) -> None:
-    """Give the maps that are there the preferred colours, unless the user chose others for them, and the preferred limits."""
-    maps = [layer for layer in viewer.layers if str(layer.metadata.get(ROLE, "")).startswith("map")]
-    by_stain = [layer for layer in maps if layer.metadata[ROLE] != "map"]
-    for layer in maps:
+def recolor(viewer: ViewerModel) -> None:
+    """Give the maps that are there the preferred colours, unless the user chose others for them."""
+    for layer in _maps(viewer):
         if layer.colormap.name in PALETTES:
             layer.colormap = diverging()
-        # The maps by stain are there to be compared: they share their limits.
+
+
+def relimit(viewer: ViewerModel) -> None:
+    """Give the maps that are there the preferred limits; the maps by stain are there to be compared, and share theirs."""
+    maps = _maps(viewer)
+    by_stain = [layer for layer in maps if layer.metadata[ROLE] != "map"]
+    for layer in maps:
         limit = robust_limit([one.data for one in (by_stain if layer in by_stain else [layer])])
         layer.contrast_limits_range = (min(-limit, float(layer.data.min())), max(limit, float(layer.data.max())))
         layer.contrast_limits = (-limit, limit)
+
+
+def _maps(viewer: ViewerModel) -> list[Image]:
+    roles = ((layer, str(layer.metadata.get(ROLE, ""))) for layer in viewer.layers)
+    return [layer for layer, role in roles if role == "map" or role.startswith("map of ")]
 
 
 def show_map(

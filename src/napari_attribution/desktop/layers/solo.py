@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_attribution.desktop.explain.words import why
 from napari_attribution.desktop.layers.known import Placement, find
 from napari_attribution.desktop.layers.maps import robust_limit, show_map
 from napari_attribution.methods.attribution import Attribution
@@ -99,7 +100,7 @@ class Solo:
             references: Sequence[Layer] = well.layers if well else ()
             limit = robust_limit(maps.values())
             active = self.viewer.layers.selection.active
-            title = f"why {attribution.target} - {stain}"
+            title = f"{why(attribution)} - {stain}"
             layer = show_map(
                 self.viewer, role, title, maps[stain], limit, Placement.of(references, attribution), attribution
             )
