@@ -217,11 +217,14 @@ class Removing:
         """Ask anew where what is removed, or what it is removed from, has changed."""
         state, erased = self.controller.state, self.erased
         wanted = (state.answer, erased.version)
-        if wanted == self._asked or state.explaining:
+        if wanted == self._asked:
             return
-            self._asked, self.error = wanted, ""
         self.controller.jobs.cancel(KIND)
-        self.result = None
+        self.result, self.error, self._asked = None, "", (None, 0)
+        if state.explaining:
+            # The one worker is busy, and another answer is on its way.
+            return
+        self._asked = wanted
         if not erased.any:
             return
         indices = tuple(state.asked.well.stains.index(stain) for stain in state.answer.stains)

@@ -168,9 +168,8 @@ class Sufficing:
             self._curves_wanted = self._curves_wanted and self.curves is not None
         if self.well is not None:
             self._lies_on = tuple(ref(layer) for layer in self.well.layers)
-        gone = self.well is None and (state.explained is not None or not self._well_is_open())
-        if self._order is not None and gone:
-            # The well has gone, or holds other pixels: the overlay is not of what is seen.
+        if self._order is not None and not self._well_is_there():
+            # The overlay would not be of what is seen.
             veil.hide_veil(self.viewer)
         self._following.follow(self.well.layers[0] if self.well is not None else None)
 
@@ -194,7 +193,7 @@ class Sufficing:
             return
         self.percent = percent
         self.found = None
-        if self.opened and self._order is not None and self._well_is_open():
+        if self.opened and self._order is not None and self._well_is_there():
             self._veil()
         self._tell()
 
@@ -242,8 +241,10 @@ class Sufficing:
 
     # --------------------------------------------------------------------------------------------------------- inside
 
-    def _well_is_open(self) -> bool:
-        """Whether the layers of the answer's well are there, as far as can be told without its classifier."""
+    def _well_is_there(self) -> bool:
+        """Whether the answer's well is open as it was; without its classifier, whether the layers are there is all we know."""
+        if self.controller.state.explained is not None:
+            return self.well is not None
         return all(layer() is not None and layer() in self.viewer.layers for layer in self._lies_on)
 
     def _askable(self) -> bool:
