@@ -77,8 +77,8 @@ def put(dock, answer):
 
 def spot(dock, stain, share=None):
     """Where a stain's bar is in the chart: in its middle, or at a share."""
-    rows = [row.stain for row in dock.rows()]
-    row = dock.rows()[rows.index(stain)]
+    rows = [row.stain for row in dock.shown.rows]
+    row = dock.shown.rows[rows.index(stain)]
     x = row.share / 2 if share is None else share
     chart = dock.chart
     return chart.mapFromScene(chart.getPlotItem().getViewBox().mapViewToScene(QPointF(x, rows.index(stain))))
@@ -150,9 +150,18 @@ def test_from_the_sample_to_one_stain_and_back(window, dock, channels, qtbot):
     wait(qtbot, lambda: channels.estimates.found is not None)
     assert "Mito" in next(line for line in said(channels, "brightness").splitlines() if line.startswith("Beyond"))
     assert said(channels, "channels_meaning").startswith("Shares of: what the score loses without the stain.")
-    assert all(row.value[1] == "logit" for row in channels.rows())
+    assert all(row.value[1] == "logit" for row in channels.shown.rows)
     bars = find(window, "importance")
     assert bars.metadata["meaning"] == "what the score loses without the stain"
+
+    # What is cancelled leaves everything as it was.
+    choose(qtbot, channels, "estimator", "Shapley")
+    told = said(channels, "channels_headline")
+    click(qtbot, channels, "compute_stains")
+    click(qtbot, channels, "cancel_stains")
+    assert not channels.estimates.computing
+    assert channels.findChild(QPushButton, "compute_stains").isVisible()
+    assert said(channels, "channels_headline") == told
 
     # The dock goes, and comes back: the answer is still there.
     docked = next(one for name, one in window.window._wrapped_dock_widgets.items() if "Channel importance" in name)
@@ -292,7 +301,7 @@ def test_twenty_stains_with_names_of_forty_letters_fit(qtbot, width):
     assert box.width() > width / 3
     for stain in (stains[0], stains[9], stains[19]):
         at = spot(dock, stain)
-        assert dock.chart.row_at(at.y()) == [row.stain for row in dock.rows()].index(stain)
+        assert dock.chart.row_at(at.y()) == [row.stain for row in dock.shown.rows].index(stain)
     press(qtbot, dock, stains[19])
     assert stains[19] in visible(dock.viewer)
 
@@ -301,7 +310,7 @@ def test_one_stain_no_number_and_no_importance(qtbot):
     dock = shown(qtbot, make_answer((1.0,), ("GFP",)))
     assert said(dock, "channels_headline") == "GFP decides (100 %)."
     other = shown(qtbot, make_answer((0.5, math.nan, 0.5), channel_spread={"DNA": math.nan}))
-    assert [row.figure for row in other.rows()] == ["50 %", "50 %", "no number"]
+    assert [row.figure for row in other.shown.rows] == ["50 %", "50 %", "no number"]
     press(qtbot, other, "ER", share=0.0)
     assert "ER" in visible(other.viewer)
     none = shown(qtbot, make_answer((0.0, 0.0, 0.0)))
@@ -323,13 +332,13 @@ def test_layers_that_are_deleted_or_renamed_while_it_shows(qtbot):
     dock.viewer.layers.clear()
     qtbot.wait(50)
     press(qtbot, dock, "DNA")
-    assert [row.stain for row in dock.rows()] == ["Mito", "DNA", "ER"]
+    assert [row.stain for row in dock.shown.rows] == ["Mito", "DNA", "ER"]
 
 
 def test_what_brightness_explains_is_a_line_across_the_row(qtbot):
     dock = shown(qtbot, make_answer())
-    row = dock.rows()[0]
-    marked = [replace(row, brightness=0.5, sentence="Mito counts for much."), *dock.rows()[1:]]
+    row = dock.shown.rows[0]
+    marked = [replace(row, brightness=0.5, sentence="Mito counts for much."), *dock.shown.rows[1:]]
     at = spot(dock, "Mito", 0.5)
     assert near(dock.chart.grab().toImage().pixelColor(at), dock.controller.stain_colors()["Mito"])
     dock.chart.show_rows(marked, dock.controller.stain_colors(), "", "dark")
