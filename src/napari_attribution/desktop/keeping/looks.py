@@ -38,10 +38,11 @@ class FrozenLook:
         said: dict[str, Any] = {}
         if well.channel_axis is None:
             named = dict(zip(well.stains, well.layers, strict=True))
+            said["colours"] = {stain: _colours(layer)[:, :3] * layer.opacity for stain, layer in named.items()}
+            said["limits"] = {stain: _limits(layer) for stain, layer in named.items()}
+            hidden = frozenset(stain for stain, layer in named.items() if not layer.visible)
             # A well whose layers are all hidden was hidden to look at the map alone.
-            shown = {stain: layer for stain, layer in named.items() if layer.visible} or named
-            said["colours"] = {stain: _colours(layer)[:, :3] * layer.opacity for stain, layer in shown.items()}
-            said["limits"] = {stain: _limits(layer) for stain, layer in shown.items()}
+            said["hidden"] = hidden if len(hidden) < len(named) else frozenset()
         evidence = find(viewer, "map")
         if isinstance(evidence, Image):
             said |= {

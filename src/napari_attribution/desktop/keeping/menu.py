@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.keeping import dialogs
@@ -76,8 +77,19 @@ class KeepMenu(QWidget):
         self.repeating.advance()
         self.keep.setVisible(self.controller.state.answer is not None)
         sign = {"wrong": "✗ ", "warn": "! "}.get(self.keeper.level, "")
-        parts.say(self.said, sign + breakable(self.keeper.said) if self.keeper.said else "", self.keeper.level)
+        sentence = sign + breakable(self.keeper.said) if self.keeper.said else ""
+        if sentence != self.said.text():
+            # What has been said is below what was clicked, and perhaps below the dock.
+            QTimer.singleShot(0, self._bring_into_view)
+        parts.say(self.said, sentence, self.keeper.level)
         self.said.setToolTip(self.keeper.said or "What happened last")
+
+    def _bring_into_view(self) -> None:
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, QScrollArea):
+            around = around.parentWidget()
+        if around is not None and self.said.isVisible():
+            around.ensureWidgetVisible(self.said, 0, 6)
 
     def _fill(self, button: QPushButton, *entries: tuple[str, str, str, Callable[[], None]]) -> None:
         menu = QMenu(button)

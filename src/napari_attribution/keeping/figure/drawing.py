@@ -53,7 +53,7 @@ def figure(well: Well, attribution: Attribution, look: Look | None = None) -> Fi
 
     page = Page()
     lines = text.wrapped(words.caption(well, attribution, close_up), CAPTION, WIDTH - 2 * EDGE)
-    legend = Legend(page, [stain for stain in well.stains if stain in look.colours], PICTURE)
+    legend = Legend(page, [stain for stain in well.stains if look.shows(stain)], PICTURE)
     bars = Bars(page, attribution, bars_width, height)
     body = max(height + max(FOOT, legend.height), bars.height)
     caption_top = HEAD + body + 2.5

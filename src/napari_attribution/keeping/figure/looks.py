@@ -24,7 +24,7 @@ class Look:
     Parameters
     ----------
     colours : mapping of stain to (n, 3) ndarray
-        From the colour of the lower limit, evenly, to that of the upper. Stains that are not named are not shown.
+        From the colour of the lower limit, evenly, to that of the upper.
     limits : mapping of stain to (float, float)
         In detector units.
     evidence : (n, 4) ndarray
@@ -33,6 +33,8 @@ class Look:
         In the map's unit.
     opacity : float
         Of the whole map.
+    hidden : frozenset of stain
+        Those that are not shown.
     """
 
     colours: Mapping[str, npt.NDArray[Any]]
@@ -40,6 +42,11 @@ class Look:
     evidence: npt.NDArray[Any]
     evidence_limits: tuple[float, float]
     opacity: float = 0.85
+    hidden: frozenset[str] = frozenset()
+
+    def shows(self, stain: str) -> bool:
+        """Whether a stain is to be seen."""
+        return stain in self.colours and stain not in self.hidden
 
 
 def default_look(well: Well, attribution: Attribution) -> Look:
@@ -66,7 +73,7 @@ def composite(well: Well, look: Look, part: tuple[slice, slice] = (slice(None), 
     """The stains over black, added up as light is: (H, W, 3), from 0 to 1."""
     total = np.zeros((*well.pixels[0][part].shape, 3), dtype=np.float32)
     for stain, plane in zip(well.stains, well.pixels, strict=True):
-        if stain in look.colours:
+        if look.shows(stain):
             total += _coloured(plane[part], look.limits[stain], evenly(look.colours[stain])[:, :3])
     return np.clip(total, 0, 1)
 
