@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.examination import examine, probes
-from napari_attribution.classifiers.memory import BUDGET, batch_bytes, in_batches
+from napari_attribution.classifiers.memory import BUDGET, NEAR, batch_bytes, in_batches
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.scorer import Scorer
 from napari_attribution.classifiers.splitting import cuts
@@ -151,8 +151,9 @@ class Classifier:
         make : callable
             Takes a slice of range(count), returns those inputs as (N, C, h, w).
         """
+        budget = NEAR if self._network.device.type == "cpu" else BUDGET
         with torch.no_grad():
-            return in_batches(lambda part: self.scores(make(part)), count, self._bytes_of_a_forward)
+            return in_batches(lambda part: self.scores(make(part)), count, self._bytes_of_a_forward, budget)
 
     @property
     def _bytes_of_a_forward(self) -> int:

@@ -17,6 +17,10 @@ _CACHED = 24 * 2**20
 """A processor is fastest with batches whose numbers stay near it; only GPUs want larger ones."""
 
 
+NEAR = 8 * 2**20
+"""For whole forwards on a processor: from this on, each operation's memory is asked of the system anew, page by page."""
+
+
 def batch_bytes(budget: int, device: torch.device) -> int:
     """What a batch should take of a budget on a device."""
     return min(budget, _CACHED) if device.type == "cpu" else budget

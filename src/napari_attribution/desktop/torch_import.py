@@ -64,27 +64,6 @@ def import_torch() -> None:
             torch.set_num_threads(threads)
 
 
-@contextmanager
-def quickly(burst: bool = True) -> Iterator[None]:
-    """All cores for a moment: what takes a tenth of a second is over before the window misses its own.
-
-    The number of threads is the calling thread's alone, and its old one afterwards.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    most = os.cpu_count() or 1
-    # One thread may have been asked for, by OMP_NUM_THREADS, for good reasons.
-    if not burst or "OMP_NUM_THREADS" in os.environ or before >= most:
-        yield
-        return
-    torch.set_num_threads(most)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _preload() -> None:
     """Load torch's shared libraries with Python's lock released; where that does not work, nothing is lost."""
     if not sys.platform.startswith("linux"):

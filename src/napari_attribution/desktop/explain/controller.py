@@ -394,8 +394,9 @@ class Controller:
         then : callable, optional
             Called when this answer is shown, before all others are told.
         brief : bool
-            For an answer that is expected within the blink of an eye: nothing is said of its progress until it takes longer,
-            and its layers are changed all at once.
+            For an answer that is expected within the blink of an eye, and the first of several: nothing is said of its
+            progress until it takes longer, its layers are changed all at once, and where it has no values of the stains,
+            `answered` is left for the one that brings them.
         """
         state = self.state
         references = state.well.layers if state.well else ()
@@ -413,7 +414,7 @@ class Controller:
             if overtaken and (why := overtaken()):
                 failed(Failure(why, WellError(why)))
             else:
-                self.show(found, question.settled(found), references, then, at_once=brief)
+                self.show(found, question.settled(found), references, then, brief)
 
         def failed(failure: Failure) -> None:
             state.run_error, state.explaining = failure, False
@@ -431,7 +432,7 @@ class Controller:
         question: Question,
         references: Sequence[Layer],
         then: Callable[[Explained], None] | None = None,
-        at_once: bool = False,
+        brief: bool = False,
     ) -> None:
         """Show an answer over the layers of its well, and tell all who want to know."""
         state = self.state
@@ -446,11 +447,12 @@ class Controller:
             if then is not None:
                 then(found)
             self.changed()
-            for tell in tuple(self.answered):
+            whole = not brief or any(found.attribution.channel_importance.values())
+            for tell in tuple(self.answered) if whole else ():
                 tell(found)
 
-        steps = shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain)
-        if at_once and len(steps) <= ONCE:
+        steps = shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain, brief)
+        if brief and len(steps) <= ONCE:
             for step in (*steps, finished):
                 step()
         else:

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_attribution.desktop.explain.words import why
-from napari_attribution.desktop.layers.bars import label_bars, show_bars, viewer_shows
+from napari_attribution.desktop.layers.bars import fade_bars, label_bars, show_bars, viewer_shows
 from napari_attribution.desktop.layers.known import ROLE, Placement, find, of_an_answer
 from napari_attribution.desktop.layers.maps import robust_limit, show_color_bar, show_map
 from napari_attribution.methods.attribution import Attribution
@@ -46,15 +46,22 @@ def show_attribution(
 
 
 def attribution_steps(
-    viewer: ViewerModel, attribution: Attribution, references: Sequence[Layer] = (), per_stain: bool = False
+    viewer: ViewerModel,
+    attribution: Attribution,
+    references: Sequence[Layer] = (),
+    per_stain: bool = False,
+    pending: bool = False,
 ) -> list[Any]:
-    """`show_attribution` as calls that each take a few hundredths of a second, so that the window keeps answering."""
+    """`show_attribution` as calls that each take a few hundredths of a second, so that the window keeps answering.
+
+    `pending` says that the stains' values are still to come: bars that are there wait for them, faintly.
+    """
     placement = Placement.of(references, attribution)
     method = ALL[attribution.method].title if attribution.method in ALL else attribution.method
     maps = attribution.per_stain if per_stain else {}
     # Five bars of 0 % would look like an answer where none was asked for.
     valued = any(attribution.channel_importance.values())
-    wanted = {"map", *(["importance"] if valued else []), *(f"map of {stain}" for stain in maps)}
+    wanted = {"map", *(["importance"] if valued or pending else []), *(f"map of {stain}" for stain in maps)}
     for layer in [layer for layer in viewer.layers if of_an_answer(layer) and layer.metadata[ROLE] not in wanted]:
         viewer.layers.remove(layer)
 
@@ -89,6 +96,9 @@ def attribution_steps(
         for role in ("map", *(f"map of {stain}" for stain in maps))
         if find(viewer, role) is None
     ]
+    if pending and not valued:
+        wanted.discard("importance")
+        steps.append(lambda: fade_bars(viewer))
     if valued:
         steps.append(lambda: show_bars(viewer, attribution, references, placement))
         steps.append(lambda: label_bars(viewer))

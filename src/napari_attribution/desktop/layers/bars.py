@@ -117,6 +117,8 @@ def show_bars(
         )
         layer.editable = False
     else:
+        if layer.opacity == FAINT:
+            layer.opacity = 1.0
         # napari draws texts as soon as the data change: they must have their features by then.
         layer.text.visible = False
         layer.data = [(polygon, "polygon") for polygon in polygons]
@@ -134,6 +136,22 @@ def show_bars(
     }
     LegibleBars.keep(viewer, layer).place(references, placement, len(stains))
     return layer
+
+
+FAINT = 0.25
+"""Opacity of bars that wait for their values."""
+
+
+def fade_bars(viewer: ViewerModel) -> None:
+    """The bars of an earlier answer, while those of this one are computed."""
+    if (layer := find(viewer, "importance")) is not None and layer.opacity != FAINT:
+        layer.opacity = FAINT
+
+
+def drop_faint_bars(viewer: ViewerModel) -> None:
+    """Take bars away whose values never came."""
+    if (layer := find(viewer, "importance")) is not None and layer.opacity == FAINT:
+        viewer.layers.remove(layer)
 
 
 def label_bars(viewer: ViewerModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from napari_attribution.desktop.explain.question import Question
 from napari_attribution.desktop.jobs import Report
 from napari_attribution.desktop.picks.spots import Found, FrozenLabels, Spot, find
-from napari_attribution.desktop.torch_import import import_torch, quickly
+from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.wells_from_layers import FrozenWell
 from napari_attribution.methods.catalogue import METHODS
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from napari_attribution.methods.ground import Ground
     from napari_attribution.wells.well import Well
 
-CHEAP = {"channels": "leave-one-out"}
-"""What is asked for first of a method that has stain values to choose from: one forward a stain."""
+CHEAP = "leave-one-out"
+"""The stains' values that are asked for first: one forward a stain."""
 
 
 class Desk:
@@ -80,7 +81,8 @@ class PickQuestion(Question):
     labels : FrozenLabels, optional
     desk : Desk
     coarse : bool
-        By the cheapest method that the classifier allows, whatever method is named, and not for how far to trust it.
+        By the cheapest method that the classifier allows, whatever method is named, without what can follow: the stains'
+        values (`ValuesQuestion`), and how far to trust it.
     """
 
     spot: Spot = field(default_factory=lambda: Spot(0, 0))
@@ -97,41 +99,86 @@ class PickQuestion(Question):
         ground = self.desk.ground(self.well, self.classifier, self.stain_map)
         meant = find(self.spot, self.labels, ground.well.shape)
         method, parameters = cheapest(self.classifier) if self.coarse else (self.method, self.parameters)
-        with quickly(self.coarse):
-            found = explained(
-                self.classifier,
-                ground.well,
-                method,
-                self.target,
-                self.score,
-                against=self.against,
-                stain_map=self.stain_map,
-                accept_flaws=self.accept_flaws,
-                place=meant.place,
-                faithfulness=self.faithfulness and not self.coarse,
-                progress=report,
-                ground=ground,
-                **parameters,
-            )
+        found = explained(
+            self.classifier,
+            ground.well,
+            method,
+            self.target,
+            self.score,
+            against=self.against,
+            stain_map=self.stain_map,
+            accept_flaws=self.accept_flaws,
+            place=meant.place,
+            faithfulness=self.faithfulness and not self.coarse,
+            progress=report,
+            ground=ground,
+            **parameters,
+        )
         return replace(found, attribution=_noted(found, meant, self))
 
     def settled(self, found: Explained) -> Question:
         """The plain question about the place that was meant, by the method that was taken."""
         attribution = found.attribution
         own = {one.name: getattr(self, one.name) for one in fields(Question)}
-        own |= {"place": attribution.place, "method": attribution.method, "faithfulness": bool(attribution.trust)}
+        own |= {"place": attribution.place, "method": attribution.method}
         if self.coarse:
-            own["parameters"] = cheapest(self.classifier)[1]
+            own |= {"parameters": cheapest(self.classifier)[1], "faithfulness": False}
         return Question(**own)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ValuesQuestion(Question):
+    """What the stains count for in an answer that was given without.
+
+    Parameters
+    ----------
+    given : Explained
+    """
+
+    given: Explained
+
+    def answer(self, report: Report) -> Explained:
+        """Compute; runs in the worker."""
+        from napari_attribution.classifiers.heeding import heeding
+        from napari_attribution.methods.channels.values import stain_values
+
+        report(0, 0)
+        started = time.perf_counter()
+        with heeding(lambda: report(0, 0)):
+            values, _, meaning = stain_values(replace(self.given.problems[0], progress=report), CHEAP)
+        before = self.given.attribution
+        total = float(values.abs().sum())
+        shares = [float(value) / total if total > 0 else 0.0 for value in values]
+        seconds = before.seconds + time.perf_counter() - started
+        forwards = round(self.classifier.forwards, 2)
+        record = {
+            **before.record,
+            "parameters": {**before.record["parameters"], "channels": CHEAP},
+            "work": {**before.record["work"], "seconds": round(seconds, 4), "forwards": forwards},
+        }
+        attribution = replace(
+            before,
+            seconds=seconds,
+            forwards=forwards,
+            channel_importance=dict(zip(before.stains, shares, strict=True)),
+            importance_meaning=meaning,
+            record=record,
+        )
+        return replace(self.given, attribution=attribution)
+
+    def settled(self, found: Explained) -> Question:
+        """The plain question that has both for its answer."""
+        own = {one.name: getattr(self, one.name) for one in fields(Question)}
+        return Question(**own | {"parameters": {**self.parameters, "channels": CHEAP}})
+
+
 def cheapest(classifier: Classifier) -> tuple[str, dict[str, Any]]:
-    """The method on offer that takes the fewest forwards, with cheap stain values, and its parameters."""
+    """The method on offer that takes the fewest forwards, and its parameters: where it can, it leaves the stains' values out."""
     from napari_attribution.methods.offers import offer
 
     found = []
     for method in METHODS.values():
-        values = {name: value for name, value in CHEAP.items() if name in method.parameters.model_fields}
+        values = {"channels": "none"} if "channels" in method.parameters.model_fields else {}
         offered = offer(classifier, method, method.parameters(**values))
         if offered.possible:
             found.append((offered.forwards, method.name, values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain.controller import Controller
@@ -17,6 +18,10 @@ CELLS_TIP = "The layer that says where a cell ends. Where there is no cell under
 SIDE_TIP = "Side of the square that is asked about where there is no cell under the pointer"
 
 
+IDLE = 200
+"""Milliseconds without another pick after which one is explained by the method that the dock has chosen."""
+
+
 class PickBar(QWidget):
     """Pick, which cells, how large a square; then back and forth between picks, and back to the well."""
 
@@ -24,7 +29,7 @@ class PickBar(QWidget):
         super().__init__(parent)
         self.setObjectName("pick_bar")
         self.controller = controller
-        self.picks = picks = Picks(controller)
+        self.picks = picks = Picks(controller, lambda call: QTimer.singleShot(IDLE, call))
         self.pointer = pointer = Pointer(picks)
         self.pick = parts.button("pick", "Pick", PICK_TIP)
         self.pick.setCheckable(True)

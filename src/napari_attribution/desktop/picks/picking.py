@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.explain.offering import on_offer
 from napari_attribution.desktop.explain.question import Question
 from napari_attribution.desktop.jobs import Report
+from napari_attribution.desktop.layers.bars import drop_faint_bars
 from napari_attribution.desktop.layers.picks import picks_layer, put_pick, show_outline
 from napari_attribution.desktop.picks import cells, outlines
-from napari_attribution.desktop.picks.asking import Desk, PickQuestion
+from napari_attribution.desktop.picks.asking import Desk, PickQuestion, ValuesQuestion
 from napari_attribution.desktop.picks.spots import FrozenLabels, Spot
 from napari_attribution.desktop.picks.table import row_of, same_pick, spot_of
 from napari_attribution.desktop.wells_from_layers import OpenWell, pixel_size
@@ -69,16 +71,19 @@ class Picks:
     Parameters
     ----------
     controller : Controller
+    idle : callable, optional
+        Makes a call once nobody has clicked for a moment; soon, where none is given.
     """
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, idle: Callable[[Callable[[], None]], None] | None = None) -> None:
         self.controller, self.viewer = controller, controller.viewer
         self.state = PickState()
         self.desk = Desk()
         self.closed = False
         self._objects: dict[int, int] = {}
         self._counted: list[tuple[Labels, Any]] = []
-        self._numbers = 0
+        self._numbers = self._serial = 0
+        self.idle = idle or controller.later
         self._selecting = False
         controller.answered.append(self._answered)
 
@@ -100,6 +105,8 @@ class Picks:
     def look_around(self) -> None:
         """Find the layers that mark cells; to be called whenever anything may have changed. Counts objects in the worker."""
         state, well = self.state, self.controller.state.well
+        if not self.controller.state.explaining:
+            drop_faint_bars(self.viewer)
         if self.controller.state.classifier is None or well is None:
             self.desk.clear()
         state.layers = () if well is None or well.problem else tuple(cells.cell_layers(self.viewer, well.layers[0]))
@@ -266,24 +273,53 @@ class Picks:
         return PickQuestion(**asked, spot=spot, labels=labels, desk=self.desk, coarse=coarse)
 
     def _ask(self, question: PickQuestion, labels: FrozenLabels | None, index: int | None) -> None:
-        well = self.controller.state.well
+        """First the map, then what the stains count for in it, then both by the method that the dock has chosen."""
+        controller, well = self.controller, self.controller.state.well
         assert well is not None
         overtaken = self._overtaken(well, labels)
-        spot, target, coarse = question.spot, question.target, question.coarse
+        spot, coarse = question.spot, question.coarse
 
-        def then(found: Explained) -> None:
-            if self.closed:
+        def noted(found: Explained) -> None:
+            nonlocal index
+            if not self.closed:
+                index = self._note(found, well, index)
+
+        def mapped(found: Explained) -> None:
+            noted(found)
+            plain = question.settled(found)
+            if controller.jobs.busy("explain") or self.closed:
                 return
-            row = self._note(found, well, index)
-            if coarse and not self.controller.jobs.busy("explain"):
-                self._refine(spot, labels, target or found.attribution.target, row)
+            if any(found.attribution.channel_importance.values()):
+                refine(found)
+                return
+            own = {one.name: getattr(plain, one.name) for one in fields(Question)}
+            controller.ask(ValuesQuestion(**own, given=found), overtaken, valued, brief=True)
 
+        def valued(found: Explained) -> None:
+            noted(found)
+            if not controller.jobs.busy("explain"):
+                refine(found)
+
+        def refine(found: Explained) -> None:
+            assert index is not None
+            self._serial += 1
+            self.idle(partial(self._refine, self._serial, spot, labels, found.attribution.target, index))
+
+        self._serial += 1
         self.state.said = ""
-        self.controller.ask(question, overtaken, then)
+        controller.ask(question, overtaken, mapped if coarse else noted, brief=coarse)
+        if coarse:
+            self.idle(partial(self._waiting, self._serial))
 
-    def _refine(self, spot: Spot, labels: FrozenLabels | None, target: str, index: int) -> None:
-        """The same again by the method that the dock has chosen."""
-        if self.missing():
+    def _waiting(self, serial: int) -> None:
+        """Say that something is under way, where it takes longer than it should."""
+        if serial == self._serial and self.controller.state.explaining and not self.controller.closed:
+            self.controller.changed()
+
+    def _refine(self, serial: int, spot: Spot, labels: FrozenLabels | None, target: str, index: int) -> None:
+        """The same again by the method that the dock has chosen, unless something else was asked meanwhile."""
+        overtaken = serial != self._serial or self.controller.jobs.busy("explain")
+        if self.closed or self.controller.closed or overtaken or self.missing():
             return
         plain = self.controller.question()
         self._ask(self._question(plain, spot, labels, target, coarse=False), labels, index)
@@ -328,7 +364,6 @@ class Picks:
             self.viewer, reference, outlines.in_world(attribution.place, attribution.record["pick"]["kind"], reference)
         )
         self._watch_selection()
-        self.controller.changed()
         return index
 
     def _answered(self, found: Explained) -> None:
@@ -427,6 +462,7 @@ class Picks:
     def back(self) -> None:
         """To the whole well: its last answer where there is one, else a new one."""
         state = self.controller.state
+        self._serial += 1
         self.controller.cancel()
         known, well = state.whole, state.well
         if known is not None and well is not None and not self.missing():
