@@ -77,7 +77,7 @@ def controller(viewer, mail, well, folder):
 def comparing(controller):
     comparing = Comparing(controller, lambda: None)
     controller.watchers.append(comparing.settle)
-    comparing.settle()
+    controller.set(method="pixel-ablation-cam")
     return comparing
 
 
@@ -143,10 +143,12 @@ def test_the_class_asked_about_is_that_of_the_explain_dock(comparing, controller
 
 
 def test_the_first_sides_method_cannot_be_the_second(comparing, controller):
-    assert comparing.state.method == "fused-ablation-cam"
-    controller.set(method="fused-ablation-cam")
-    assert comparing.state.method == "pixel-ablation-cam"
-    assert "fused-ablation-cam" not in [one.method.name for one in comparing.methods()]
+    comparing.choose_method("occlusion")
+    controller.set(method="occlusion")
+    assert comparing.state.method not in (None, "occlusion")
+    assert "occlusion" not in [one.method.name for one in comparing.methods()]
+    comparing.choose_method("occlusion")
+    assert comparing.obstacle() == "Choose another method than that of Explain well."
 
 
 def test_another_comparison_replaces_the_last(comparing, mail):
@@ -458,6 +460,34 @@ def test_each_its_own_scale_where_units_differ(answers):
     assert found.each == (1.0, 4.0)
     assert (found.shared, found.locked) == (False, False)
     assert any("different units" in note for note in notes(one))
+
+
+def test_a_scale_for_each_where_that_is_wanted(answers):
+    found = limits_of(
+        comparison(answers, [[0.0, 1.0], [0.5, 0]], [[0, -4], [2, 3.0]]), Kept(9.0, "logit a location"), share=False
+    )
+    assert found.each == (1.0, 4.0)
+    assert (found.shared, found.locked, found.comparable) == (False, False, True)
+
+
+def test_limits_are_kept_from_one_comparison_to_the_next(comparing, controller, mail, folder):
+    assert comparing.state.limits is None
+    comparing.keep_limits(True)
+    assert comparing.state.kept is None
+    comparing.choose_method("grad-cam")
+    compare(comparing, mail)
+    comparing.keep_limits(True)
+    kept = comparing.state.kept
+    assert comparing.state.limits.each == (kept.limit, kept.limit)
+    comparing.differ("classifier")
+    comparing.choose_classifier(folder / "second.pt")
+    other = compare(comparing, mail)
+    assert other.limit != kept.limit
+    assert comparing.state.limits.each == (kept.limit, kept.limit)
+    comparing.keep_limits(False)
+    assert comparing.state.limits.each == (other.limit, other.limit)
+    comparing.share_limits(False)
+    assert comparing.state.limits.each == other.limits
 
 
 def test_limits_that_are_kept(answers):

@@ -106,6 +106,15 @@ def test_the_scale_in_words(answers):
     assert words.scale(limits_of(other)).startswith("A: logit per location. B: mixing weight. Different units")
 
 
+def test_a_map_that_is_pale_on_the_scale_of_the_other_is_told(answers):
+    a = np.random.default_rng(0).standard_normal((20, 20)).astype(np.float32)
+    one = comparison(answers, first={"values": a}, second={"values": 10 * a})
+    (told,) = [note for note in words.notes(one) if "smaller" in note]
+    assert told.startswith("The values of PCIM are about 10 times smaller than those of Occlusion")
+    assert words.scale(limits_of(one, share=False)).startswith("Logit per location; each view has a scale of its own")
+    assert not [note for note in words.notes(comparison(answers)) if "smaller" in note]
+
+
 def test_wells_of_other_sizes_say_how_their_views_are_linked(answers):
     small = {"values": np.ones((4, 5), np.float32)}
     assert "same magnification, in µm" in " ".join(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari_attribution.desktop.compare.limits import Kept
+from napari_attribution.desktop.compare.limits import Kept, Limits, limits_of
 from napari_attribution.desktop.compare.picture import paints_of
 from napari_attribution.desktop.compare.request import Comparison, Differs, Request, known_stains
 from napari_attribution.desktop.compare.words import method_title
@@ -72,6 +72,8 @@ class State:
         What of the last comparison is no longer open, in a sentence.
     kept : Kept, optional
         The limits that are locked.
+    share : bool
+        Whether one scale of colours is wanted for both views.
     """
 
     differs: Differs = "method"
@@ -86,6 +88,12 @@ class State:
     comparison: Comparison | None = None
     gone: str = ""
     kept: Kept | None = None
+    share: bool = True
+
+    @property
+    def limits(self) -> Limits | None:
+        """Of the last comparison."""
+        return None if self.comparison is None else limits_of(self.comparison, self.kept, self.share)
 
 
 class Comparing:
@@ -154,6 +162,8 @@ class Comparing:
         assert own.well is not None
         if mine.differs == "method" and mine.method is None:
             return "This classifier allows no other method."
+        if mine.differs == "method" and mine.method == own.method:
+            return "Choose another method than that of Explain well."
         if mine.differs == "classifier":
             if mine.path is None:
                 return "Choose the other classifier: a TorchScript or .pt2 file with a card."
@@ -234,9 +244,15 @@ class Comparing:
         if self.state.running:
             self._set(waited=time.monotonic() - self.state.since)
 
-    def lock(self, kept: Kept | None) -> None:
-        """Keep these limits for the comparisons to come; None to keep none."""
-        self._set(kept=kept)
+    def keep_limits(self, keep: bool) -> None:
+        """Keep the limits as they are for the comparisons to come, or keep none."""
+        limits = self.state.limits
+        wanted = keep and limits is not None and limits.shared
+        self._set(kept=Kept(limits.each[0], limits.units[0]) if wanted else None)
+
+    def share_limits(self, share: bool) -> None:
+        """One scale of colours for both views, or one for each."""
+        self._set(share=share)
 
     def close(self) -> None:
         """Stop all, and let go of the result."""
@@ -288,7 +304,7 @@ class Comparing:
     def _set(self, **values: object) -> None:
         for name, value in values.items():
             setattr(self.state, name, value)
-        if not {"failure", "running", "progress", "waited", "kept"} & set(values):
+        if not {"failure", "running", "progress", "waited", "kept", "share"} & set(values):
             # Another choice: what went wrong with the last one is no longer of interest.
             self.state.failure = None
         self._changed()

@@ -27,19 +27,32 @@ class Limits:
     shared : bool
     locked : bool
         Whether they are those that were kept.
+    comparable : bool
+        Whether the units are one, so that they can be shared.
     """
 
     each: tuple[float, float]
     units: tuple[str, str]
     shared: bool
     locked: bool
+    comparable: bool
 
 
-def limits_of(comparison: Comparison, kept: Kept | None = None) -> Limits:
-    """The limits of a comparison; those that are kept, where both maps have their unit."""
-    first, second = (side.attribution.units for side in comparison.sides)
-    if not comparison.same_units:
-        return Limits(comparison.limits, (first, second), False, False)
-    locked = kept is not None and kept.units == first
+def limits_of(comparison: Comparison, kept: Kept | None = None, share: bool = True) -> Limits:
+    """The limits of a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    kept : Kept, optional
+        Taken where they are shared, and both maps have its unit.
+    share : bool
+        Whether one scale is wanted for both; there is one only where the units are one.
+    """
+    units = (comparison.sides[0].attribution.units, comparison.sides[1].attribution.units)
+    comparable = comparison.same_units
+    if not comparable or not share:
+        return Limits(comparison.limits, units, False, False, comparable)
+    locked = kept is not None and kept.units == units[0]
     limit = kept.limit if kept is not None and locked else comparison.limit
-    return Limits((limit, limit), (first, second), True, locked)
+    return Limits((limit, limit), units, True, locked, True)

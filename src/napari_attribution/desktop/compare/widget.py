@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_attribution.desktop.compare.choice import Choice
 from napari_attribution.desktop.compare.comparing import Comparing
-from napari_attribution.desktop.compare.limits import Kept, Limits, limits_of
+from napari_attribution.desktop.compare.limits import Limits
 from napari_attribution.desktop.compare.panes import Panes
 from napari_attribution.desktop.compare.scale import Scales
 from napari_attribution.desktop.compare.table import Table
@@ -104,7 +104,12 @@ class SideBySide(QWidget):
         self.maps.setObjectName("show_maps")
         self.maps.setToolTip("Show the maps; without them, what lies under them")
         self.maps.setChecked(True)
-        self.keep = QCheckBox("keep this scale")
+        self.same = QCheckBox("same scale")
+        self.same.setObjectName("same_scale")
+        self.same.setToolTip(
+            "One colour scale for both views, where their maps have one unit; without it, one for each"
+        )
+        self.keep = QCheckBox("keep it")
         self.keep.setObjectName("keep_limits")
         self.keep.setToolTip(
             "Use the same colour scale for the comparisons to come, as long as their maps have this unit"
@@ -123,6 +128,7 @@ class SideBySide(QWidget):
         tools = QHBoxLayout()
         tools.setSpacing(12)
         tools.addWidget(self.maps)
+        tools.addWidget(self.same)
         tools.addWidget(self.keep, 1)
         tools.addWidget(self.fit)
         tools.addWidget(self.large)
@@ -166,7 +172,8 @@ class SideBySide(QWidget):
         self.sample.clicked.connect(self.controller.try_sample)
         self.compare.clicked.connect(self.comparing.run)
         self.cancel.clicked.connect(self.comparing.cancel)
-        self.keep.toggled.connect(self._keep)
+        self.same.toggled.connect(self.comparing.share_limits)
+        self.keep.toggled.connect(self.comparing.keep_limits)
         self.maps.toggled.connect(self.panes.show_maps)
         self.fit.clicked.connect(self.panes.views.fit)
         self.large.clicked.connect(self._enlarge)
@@ -176,14 +183,6 @@ class SideBySide(QWidget):
     def _settle(self) -> None:
         self.comparing.settle()
         self.render_state()
-
-    def _keep(self, on: bool) -> None:
-        comparison = self.comparing.state.comparison
-        if on and comparison is not None and comparison.same_units:
-            limits = limits_of(comparison, self.comparing.state.kept)
-            self.comparing.lock(Kept(limits.each[0], limits.units[0]))
-        else:
-            self.comparing.lock(None)
 
     def _enlarge(self) -> None:
         dock = self.parent()
@@ -229,21 +228,18 @@ class SideBySide(QWidget):
 
     def _render_comparison(self) -> None:
         state = self.comparing.state
-        comparison = state.comparison
+        comparison, limits = state.comparison, state.limits
         self.views.setVisible(comparison is not None)
         self.table.setVisible(comparison is not None)
-        if comparison is None:
+        if comparison is None or limits is None:
             return
-        limits = limits_of(comparison, state.kept)
         before, self._shown = self._shown, (comparison, limits)
         if before is None or before[0] is not comparison:
             self.panes.show_comparison(comparison, limits)
         elif before[1].each != limits.each:
             self.panes.show_limits(limits)
-        blocked = self.keep.blockSignals(True)
-        self.keep.setChecked(state.kept is not None)
-        self.keep.blockSignals(blocked)
-        self.keep.setEnabled(limits.shared or state.kept is not None)
+        _check(self.same, limits.shared, limits.comparable)
+        _check(self.keep, state.kept is not None, limits.shared or state.kept is not None)
         self.scales.show_limits(limits, self._canvas_color)
         self.table.show_comparison(comparison, state.gone)
 
@@ -293,6 +289,14 @@ class SideBySide(QWidget):
         self.comparing.close()
         self._shown = None
         self._leave()
+
+
+def _check(box: QCheckBox, on: bool, enabled: bool) -> None:
+    """Show a choice, without telling anyone."""
+    blocked = box.blockSignals(True)
+    box.setChecked(on)
+    box.blockSignals(blocked)
+    box.setEnabled(enabled)
 
 
 def _column(*rows) -> QWidget:

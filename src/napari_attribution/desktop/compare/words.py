@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NOTHING = "–"
 
+FAINT = 2.5
+"""How many times smaller one map's values must be than the other's to look pale on its scale."""
+
 ROWS = (
     ("class", "Class", "The class that the map speaks for"),
     ("says", "Classifier says", "The class that the classifier itself chooses"),
@@ -134,6 +137,9 @@ def notes(comparison: Comparison) -> list[str]:
     if comparison.differs == "well":
         said.append("Pixels of two wells are not the same places, so no agreement of the maps is given.")
         said += _linked(a, b)
+    weaker = _weaker(comparison)
+    if weaker:
+        said.append(weaker)
     if comparison.differs == "classifier" and comparison.same_units:
         said.append(
             "Each classifier has logits of its own: the same colour is the same number, but need not weigh the same."
@@ -146,6 +152,17 @@ def notes(comparison: Comparison) -> list[str]:
     for side in comparison.sides:
         said += [f"{side.name}: {warning}" for warning in side.attribution.warnings if warning not in shared]
     return said
+
+
+def _weaker(comparison: Comparison) -> str:
+    """Why one of the maps is pale on a scale that holds for both."""
+    if not comparison.same_units:
+        return ""
+    (low, pale), (high, strong) = sorted(zip(comparison.limits, (side.name for side in comparison.sides), strict=True))
+    if high < FAINT * low:
+        return ""
+    times = f"{high / low:.0f}"
+    return f"The values of {pale} are about {times} times smaller than those of {strong}: its colours show without “same scale”."
 
 
 def _linked(a: Side, b: Side) -> list[str]:
@@ -188,11 +205,14 @@ def _by(size: tuple[int, int]) -> str:
 
 def scale(limits: Limits) -> str:
     """What the numbers at the colour scale are."""
-    if not limits.shared:
+    if not limits.comparable:
         return f"A: {limits.units[0]}. B: {limits.units[1]}. Different units: each view has a scale of its own."
-    return (
-        f"{limits.units[0][:1].upper()}{limits.units[0][1:]}; {'kept' if limits.locked else 'the same'} for both views."
-    )
+    unit = f"{limits.units[0][:1].upper()}{limits.units[0][1:]}"
+    if not limits.shared:
+        return (
+            f"{unit}; each view has a scale of its own: compare where the maps point, not how strong the colours are."
+        )
+    return f"{unit}; {'kept' if limits.locked else 'the same'} for both views."
 
 
 def readout(pixel: tuple[int, int] | None, values: Sequence[float | None]) -> str:
