@@ -52,7 +52,7 @@ def figure(well: Well, attribution: Attribution, look: Look | None = None) -> Fi
     bars_width = WIDTH - EDGE - bars_left
 
     page = Page()
-    lines = text.wrapped(words.caption(well, attribution, close_up), CAPTION, WIDTH - 2 * EDGE)
+    lines = text.wrapped(words.caption(well, attribution, close_up), CAPTION, 0.99 * (WIDTH - 2 * EDGE))
     legend = Legend(page, [stain for stain in well.stains if look.shows(stain)], PICTURE)
     bars = Bars(page, attribution, bars_width, height)
     body = max(height + max(FOOT, legend.height), bars.height)
