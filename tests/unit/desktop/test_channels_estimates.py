@@ -10,9 +10,10 @@ from napari.components import ViewerModel
 from torch import nn
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
-from napari_attribution.desktop.channels.estimates import FACES, KIND, Estimates, cost
+from napari_attribution.desktop.channels.estimates import FACES, Estimates, cost
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.explain.loading import KINDS
+from napari_attribution.desktop.explain.loading import STAINS as KIND
 from napari_attribution.desktop.layers import show_well
 from napari_attribution.wells.place import Place
 
@@ -154,13 +155,13 @@ def test_a_new_answer_forgets_what_was_said_of_the_last(answered, mail):
 
 def test_an_estimate_that_is_under_way_gives_way_to_a_new_question(answered, mail):
     estimates = Estimates(answered, lambda: None)
-    answered.watchers.append(estimates.follow)
     estimates.follow()
     estimates.choose("shapley")
     estimates.compute()
     assert estimates.computing
-    explained(answered, mail)
+    answered.explain()
     assert not estimates.computing
+    mail.deliver_until(lambda: not answered.state.explaining)
     mail.deliver_all()
     assert estimates.found is None
 

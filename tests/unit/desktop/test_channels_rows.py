@@ -79,6 +79,24 @@ def test_stains_that_count_for_nothing_are_named_and_so_are_those_that_nothing_i
     )
 
 
+def test_minus_signs_are_some_and_names_keep_their_hyphens():
+    found = estimate(stains=("Alexa-488", "ER", "Mito"), clouds=np.full((3, 3), -0.25), flat=(0.0, 0.0, 0.0))
+    sentence = next(row.sentence for row in rows.rows_of_estimate(found) if row.stain == "Alexa-488")
+    assert "rearranged −0.25" in sentence
+    assert "Alexa-488" in sentence
+
+
+def test_of_shuffled_pixels_it_is_said_what_changes(answers):
+    found = estimate((-0.5, 1.0, -6.0), estimator="permutation", meaning=rows.SHUFFLED)
+    answer = rows.with_estimate(answers(), found)
+    assert rows.headline(answer, rows.rows_of_estimate(found)) == "Shuffling Mito changes the score most (−80 %)."
+    assert rows.headline(answers(), ()) == words.headline(answers())
+
+    from napari_attribution.methods.channels.values import ESTIMATORS
+
+    assert ESTIMATORS["permutation"].meaning == rows.SHUFFLED
+
+
 def test_no_stain_counts_for_anything():
     found = rows.rows_of_estimate(estimate((0.0, 0.0, 0.0), clouds=np.zeros((3, 3)), flat=np.zeros(3)))
     assert [row.share for row in found] == [0, 0, 0]

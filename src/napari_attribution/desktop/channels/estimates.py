@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_attribution.desktop.explain.controller import Controller
+from napari_attribution.desktop.explain.loading import STAINS
 from napari_attribution.desktop.explain.offering import PROBE
 from napari_attribution.desktop.explain.question import Question
 from napari_attribution.desktop.explain.state import State
@@ -16,9 +17,6 @@ from napari_attribution.methods.attribution import Attribution
 
 if TYPE_CHECKING:
     from napari_attribution.methods.channels.importance import ChannelImportance
-
-KIND = "stains"
-"""Of the jobs; listed in `desktop.explain.loading.KINDS`, so that no classifier goes while one is under way."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ class Estimates:
     @property
     def computing(self) -> bool:
         """Whether a request is under way."""
-        return self._controller.jobs.busy(KIND)
+        return self._controller.jobs.busy(STAINS)
 
     @property
     def possible(self) -> bool:
@@ -148,9 +146,6 @@ class Estimates:
         if answer is not self._answer:
             self.cancel()
             self._answer, self._found, self.chosen, self.failure = answer, {}, "", None
-        elif self._controller.state.explaining:
-            # The new question should not wait for what is said of the old one.
-            self.cancel()
 
     def choose(self, estimator: str) -> None:
         """See this estimator's values; they are computed when they are asked for."""
@@ -180,13 +175,13 @@ class Estimates:
             self._changed()
 
         self.failure, self.progress = None, (0, 0)
-        self._controller.jobs.start(KIND, request.answer, done, failed, progressed)
+        self._controller.jobs.start(STAINS, request.answer, done, failed, progressed)
         self._changed()
 
     def cancel(self) -> None:
         """Stop; what was seen before is seen again."""
         if self.computing:
-            self._controller.jobs.cancel(KIND)
+            self._controller.jobs.cancel(STAINS)
 
     def stop(self) -> None:
         """Cancel, and say so."""

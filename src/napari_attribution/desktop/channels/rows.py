@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Value = tuple[float, str]
 """A number and its unit."""
 
+SHUFFLED = "what the score loses when the stain's pixels are shuffled"
+"""The meaning of the values that say what changes, and not who speaks for the class."""
+
 COLUMNS = (
     "stain",
     "share",
@@ -119,7 +122,7 @@ def rows_of_estimate(importance: ChannelImportance) -> tuple[Row, ...]:
                 spread / total if total > 0 and spread > 0 else None,
                 _brightness(importance, c) / total if importance.null is not None and total > 0 else None,
                 (value, importance.unit),
-                sentences[c],
+                re.sub(r"(?<= )-(?=\d)", "−", sentences[c]),
             )
         )
     return _sorted(rows)
@@ -196,6 +199,14 @@ def table(rows: tuple[Row, ...], attribution: Attribution, about: str) -> str:
         numbers = (_number(row.share), _number(row.spread), _number(value), unit, _number(row.brightness))
         lines.append((row.stain, *numbers, *fixed))
     return "\n".join("\t".join(" ".join(cell.split()) for cell in line) for line in lines) + "\n"
+
+
+def headline(attribution: Attribution, rows: tuple[Row, ...]) -> str:
+    """Who decides; of shuffled pixels, what changes most."""
+    if attribution.importance_meaning != SHUFFLED or not rows:
+        return words.headline(attribution)
+    most = max(rows, key=lambda row: abs(row.share) if math.isfinite(row.share) else 0.0)
+    return f"Shuffling {most.stain} changes the score most ({most.figure})."
 
 
 def has_importance(attribution: Attribution) -> bool:

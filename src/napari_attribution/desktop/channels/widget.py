@@ -67,6 +67,7 @@ class ChannelImportance(QWidget):
         self.chart = Chart()
         self.meaning = parts.text("channels_meaning", "What the bars mean", quiet=True)
         self.told = parts.text("channels_told", "The stain under the mouse", quiet=True)
+        self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.show_all = parts.button("show_all", "Show all", "Show the layers again that were to be seen before")
         self.as_layer = QCheckBox("as layer")
         self.as_layer.setObjectName("as_layer")
@@ -118,7 +119,7 @@ class ChannelImportance(QWidget):
         self.chart.hovered.connect(self._tell)
         self.show_all.clicked.connect(self._see_all)
         self.as_layer.clicked.connect(self._toggle_layer)
-        self.copy.clicked.connect(lambda: QApplication.clipboard().setText(self.shown.table))
+        self.copy.clicked.connect(self._copy)
         controller.watchers.append(render)
         controller.answered.append(answered)
         viewer.events.theme.connect(theme)
@@ -170,6 +171,10 @@ class ChannelImportance(QWidget):
             hide_bars(self.viewer)
         self.render_state()
 
+    def _copy(self) -> None:
+        QApplication.clipboard().setText(self.shown.table)
+        parts.say(self.told, "The table was copied; paste it into a spreadsheet.")
+
     def _tell(self, stain: str) -> None:
         row = next((row for row in self.shown.rows if row.stain == stain), None)
         parts.say(self.told, row.told if row else self._hint())
@@ -186,12 +191,15 @@ class ChannelImportance(QWidget):
         if answer is None:
             return
         found, colors = self.shown.rows, self.shown.colors
-        parts.say(self.headline, words.headline(answer))
+        parts.say(self.headline, rows.headline(answer, found))
         parts.say(self.about, rows.caption(answer, self.shown.whole))
         self.chart.setVisible(bool(found))
         if found:
             self.chart.show_rows(found, colors, self.solo.stain, self.viewer.theme)
         parts.say(self.told, self._hint() if found else "")
+        # What is below does not jump while the mouse goes over the bars.
+        lines = 3 if any(row.sentence for row in found) else 1
+        self.told.setMinimumHeight(lines * self.told.fontMetrics().lineSpacing())
         parts.say(self.meaning, self._meaning(answer, found) if found else CHOOSE)
         for part in (self.show_all, self.as_layer, self.copy):
             part.setVisible(bool(found))

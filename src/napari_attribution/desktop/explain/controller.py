@@ -16,7 +16,7 @@ from napari.layers import Image, Labels, Layer, Points
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.desktop import layers as shown
 from napari_attribution.desktop import sample
-from napari_attribution.desktop.explain.loading import Loading
+from napari_attribution.desktop.explain.loading import STAINS, Loading
 from napari_attribution.desktop.explain.question import FrozenCells, Look, Question
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
@@ -422,6 +422,8 @@ class Controller:
 
         state.run_error, state.explaining, state.progress = None, True, (0, 0)
         state.begin()
+        # What is asked about the last answer would keep the one worker from the next.
+        self.jobs.cancel(STAINS)
         self.jobs.start("explain", question.answer, done, failed, progressed)
         if not brief:
             self.changed()

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.devices import Device
 
-KINDS = ("load", "save card", "check", "explain", "stains")
+STAINS = "stains"
+"""The kind of the jobs that ask what an answer's stains count for."""
+
+KINDS = ("load", "save card", "check", "explain", STAINS)
 """Jobs that work on the classifier."""
 
 
