@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from napari_attribution.desktop.layers import show_attribution, show_well
 from napari_attribution.desktop.layers.known import find
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.wells import Well
+from napari_attribution.wells.place import Place
 
 pytestmark = pytest.mark.gui
 
@@ -197,6 +199,13 @@ def test_a_contrast_by_the_mouse(window, dock, channels, qtbot):
     wait(qtbot, lambda: dock.controller.state.answer is not None)
     assert dock.controller.state.answer.score_name == "contrast with control"
     assert said(channels, "channels_about").startswith("Why mito fragmented rather than control, in ")
+    assert any(layer.name.startswith("why mito fragmented rather than control - ") for layer in window.layers)
+    # The bars hold on to the answer, and not to the classifier.
+    classifier = ref(dock.controller.state.classifier)
+    click(qtbot, dock, "unload")
+    wait(qtbot, lambda: "was unloaded." in dock.controller.state.notice)
+    assert classifier() is None
+    assert channels.chart.isVisible()
 
 
 def test_the_dock_opens_the_other(window, qtbot):
@@ -253,6 +262,17 @@ def test_one_stain_alone_stays_alone_when_a_new_answer_comes(qtbot):
     assert said(dock, "channels_headline") == "Mito (40 %) and DNA (30 %) decide together."
     press(qtbot, dock, "Mito")
     assert visible(dock.viewer) == before
+
+
+def test_the_dock_follows_an_answer_about_a_part(qtbot):
+    dock = shown(qtbot, make_answer())
+    put(dock, make_answer((0.3, 0.3, 0.4), place=Place(np.ones(SHAPE, dtype=bool), "cell 12")))
+    assert said(dock, "channels_about") == "Why hit, in cell 12 of B03."
+    assert dock.shown.table.splitlines()[1].endswith("\tB03\tcell 12")
+    choose(qtbot, dock, "estimator", "Keep one")
+    dock.controller.state.asked = object()
+    dock.render_state()
+    assert "It asks the whole well" in said(dock, "estimator_cost")
 
 
 def test_closing_the_dock_shows_all_layers_again(qtbot):
