@@ -48,7 +48,8 @@ class Memory:
             )
             state.again = Path(remembered.classifier) if there else None
             state.notice = state.notice or note
-            self._last = remembered
+            # What was chosen meanwhile is still to be written down.
+            self._last = remembered if now != before else _chosen(state, remembered.classifier)
             controller.changed()
 
         controller.jobs.start("recall", _recalled, done, lambda _failure: None)
