@@ -171,7 +171,8 @@ def test_two_classifiers(comparing, mail, folder):
     assert [file.rsplit("/", 1)[-1] for file in files] == ["first.pt", "second.pt"]
     assert found.sides[0].attribution.target == found.sides[1].attribution.target
     assert not np.allclose(found.sides[0].map, found.sides[1].map)
-    assert any("logits of its own" in note for note in notes(found))
+    logits = ["logits of its own" in note for note in notes(found)]
+    assert any(logits) == ("logit" in found.sides[0].attribution.units)
 
 
 def test_the_other_classifier_is_let_go_of(comparing, mail, folder, monkeypatch):
@@ -285,6 +286,37 @@ def test_stains_mapped_by_hand_hold_for_the_other_well(comparing, controller, vi
     mail.deliver_until(lambda: controller.state.checked is not None)
     found = compare(comparing, mail)
     assert found.sides[1].attribution.stains == ("DNA", "ER", "TMRM")
+
+
+def test_a_classifier_of_single_cells_wants_those_of_the_other_well(comparing, controller, viewer, mail, wells, folder):
+    two_wells(viewer, mail, wells)
+    first = viewer.add_points([(10, 10), (20, 30)], name="cells A", scale=(0.5, 0.25))
+    other = viewer.add_points([(12, 40)], name="cells B", scale=(0.5, 0.25))
+    controller.open_classifier(folder / "first.pt", card(mode="cells", size=(16, 16)))
+    mail.deliver_until(lambda: not controller.state.loading)
+    controller.choose_cells(first)
+    mail.deliver_until(lambda: controller.state.checked is not None)
+    comparing.differ("well")
+    assert comparing.cell_layers() == [other]
+    assert "marks those of C03" in comparing.obstacle()
+    assert comparing.level() == "todo"
+    comparing.choose_cells(other)
+    found = compare(comparing, mail)
+    assert [side.attribution.record["cells"] for side in found.sides] == [[[10.0, 10.0], [20.0, 30.0]], [[12.0, 40.0]]]
+    viewer.layers.remove(other)
+    mail.deliver_all()
+    assert comparing.state.cells is None
+
+
+def test_what_nobody_expected_is_told_with_details(comparing, mail, monkeypatch):
+    def fail(*_args):
+        raise ZeroDivisionError("nobody expected this")
+
+    monkeypatch.setattr(request, "_side", fail)
+    comparing.run()
+    mail.deliver_until(lambda: not comparing.state.running)
+    assert "nobody expected this" in comparing.state.failure.sentence
+    assert "ZeroDivisionError" in comparing.state.failure.details
 
 
 # --------------------------------------------------------------------------------------------------- goes away

@@ -126,6 +126,15 @@ def test_wells_of_other_sizes_say_how_their_views_are_linked(answers):
 
 
 def test_the_readout_under_the_mouse():
-    assert words.readout((3, 4), (0.1234, -2.0)) == "Row 3, column 4: A +0.123, B −2"
-    assert words.readout((3, 4), (0.1, None)) == "Row 3, column 4: A +0.1, B –"
-    assert words.readout(None, (None, None)) == ""
+    assert words.readout((3, 4), (0.1234, -2.0), (0.5, 3.0)) == "Row 3, column 4: A +0.123, B −2.00"
+    assert words.readout((3, 4), (3e-9, None), (0.6, 0.6)) == "Row 3, column 4: A 0, B –"
+    assert words.readout((3, 4), (-0.0012, 250.0), (0.004, 400.0)) == "Row 3, column 4: A −0.00120, B +250"
+    assert words.readout(None, (None, None), (1.0, 1.0)) == ""
+
+
+def test_why_a_map_has_no_faithfulness_is_told(answers):
+    one = comparison(
+        answers, first={"faithfulness": {"keep 20": 0.9}}, second={"trust": ("An empty image scores as high.",)}
+    )
+    assert "Occlusion: An empty image scores as high." in words.notes(one)
+    assert not any(note.startswith("PCIM") for note in words.notes(one))

@@ -34,6 +34,7 @@ class Choice(QWidget):
             "other_method", "Side B: the same question, by another method with its default parameters"
         )
         self.well = parts.combo("other_well", "Side B: the same question about another well that is open")
+        self.cells = parts.combo("other_cells", "The layer that marks the cells of the other well: points, or labels")
         self.path = QLineEdit()
         self.path.setObjectName("other_classifier")
         self.path.setReadOnly(True)
@@ -57,10 +58,14 @@ class Choice(QWidget):
             label = QLabel(title)
             label.setToolTip(field.toolTip())
             form.addRow(label, field)
+        self.cells_title = QLabel("Cells of B")
+        self.cells_title.setToolTip(self.cells.toolTip())
+        form.addRow(self.cells_title, self.cells)
         c = comparing
         self.differs.activated.connect(lambda _index: c.differ(self.differs.currentData()))
         self.method.activated.connect(lambda _index: c.choose_method(self.method.currentData()))
         self.well.activated.connect(lambda index: c.choose_well(c.wells()[index]) if c.wells() else None)
+        self.cells.activated.connect(lambda index: c.choose_cells([None, *c.cell_layers()][index]))
         self.open.clicked.connect(self._ask)
 
     def render_state(self) -> None:
@@ -79,9 +84,14 @@ class Choice(QWidget):
         entries = [(parts.bounded(well.name), index) for index, well in enumerate(wells)]
         parts.offer(self.well, entries or [("no other is open", None)], chosen)
         self.well.setEnabled(bool(wells))
+        for widget in (self.cells_title, self.cells):
+            widget.setVisible(self.comparing.wants_cells)
+        marks = [(layer.name, layer.name) for layer in self.comparing.cell_layers()]
+        parts.offer(self.cells, [("not chosen", None), *marks], state.cells.name if state.cells is not None else None)
         name = state.path.name if state.path else ""
         if self.path.text() != name:
             self.path.setText(name)
+            self.path.setCursorPosition(0)
             self.path.setToolTip(str(state.path) if state.path else NO_CLASSIFIER)
         parts.say(self.first, self._first() if own.well is not None and own.classifier is not None else "–")
 

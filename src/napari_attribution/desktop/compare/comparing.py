@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from napari.layers import Layer
+
 from napari_attribution.desktop.compare.limits import Kept, Limits, limits_of
 from napari_attribution.desktop.compare.picture import paints_of
 from napari_attribution.desktop.compare.request import Comparison, Differs, Request, known_stains
@@ -60,6 +62,8 @@ class State:
         The other classifier's file.
     well : OpenWell, optional
         The other well.
+    cells : Layer, optional
+        The layer that marks the other well's cells, for a classifier of single cells.
     running : bool
     since, waited : float
         When the comparison under way began, and the seconds that it has taken.
@@ -80,6 +84,7 @@ class State:
     method: str | None = None
     path: Path | None = None
     well: OpenWell | None = None
+    cells: Layer | None = None
     running: bool = False
     since: float = 0.0
     waited: float = 0.0
@@ -130,6 +135,19 @@ class Comparing:
     def choose_well(self, well: OpenWell) -> None:
         self._set(well=well)
 
+    def choose_cells(self, layer: Layer | None) -> None:
+        self._set(cells=layer)
+
+    @property
+    def wants_cells(self) -> bool:
+        """Whether the other well's cells must be marked."""
+        classifier = self.controller.state.classifier
+        return self.state.differs == "well" and classifier is not None and classifier.card.mode == "cells"
+
+    def cell_layers(self) -> list[Layer]:
+        """The layers that could mark the other well's cells."""
+        return [layer for layer in self.controller.cell_layers() if layer is not self.controller.state.cells]
+
     def methods(self) -> list[Offer]:
         """All methods but the first side's, and whether the classifier allows them."""
         state = self.controller.state
@@ -148,6 +166,8 @@ class Comparing:
         state, methods, wells = self.state, self.methods(), self.wells()
         if state.method not in [one.method.name for one in methods if one.possible]:
             state.method = next((one.method.name for one in methods if one.possible), None)
+        if state.cells not in self.cell_layers():
+            state.cells = None
         keys = {well.key: well for well in wells}
         before = state.well.key if state.well else None
         state.well = keys.get(before) or next((well for well in wells if not well.problem), next(iter(wells), None))
@@ -167,7 +187,7 @@ class Comparing:
         if mine.differs == "classifier":
             if mine.path is None:
                 return "Choose the other classifier: a TorchScript or .pt2 file with a card."
-            if own.path is not None and _same_file(mine.path, own.path):
+            if own.path is not None and mine.path.absolute() == own.path.absolute():
                 return f"{mine.path.name} is the classifier that Explain well uses already. Choose another file."
         if mine.differs == "well":
             if mine.well is None:
@@ -182,7 +202,9 @@ class Comparing:
         status, mine = self.controller.status, self.state
         if not (status.ready or self.controller.state.explaining):
             return status.level
-        return "wrong" if mine.differs == "well" and mine.well is not None else "todo"
+        if mine.differs != "well" or mine.well is None or (self.wants_cells and mine.cells is None):
+            return "todo"
+        return "wrong"
 
     def _missing_stains(self, well: OpenWell) -> str:
         own = self.controller.state
@@ -196,11 +218,8 @@ class Comparing:
                 f"{well.name} has no stain named {', '.join(missing)}; it has {', '.join(well.stains)}. Rename its layers after "
                 "their stains, or choose another well."
             )
-        if own.classifier.card.mode == "cells":
-            return (
-                "This classifier looks at single cells, and the cells that are chosen are those of "
-                f"{own.well.name if own.well else 'the first well'}. Compare methods or classifiers with it."
-            )
+        if self.wants_cells and self.state.cells is None:
+            return f"This classifier looks at single cells. Choose the layer that marks those of {well.name} (points, or labels)."
         return ""
 
     # ------------------------------------------------------------------------------------------------ comparing
@@ -277,7 +296,8 @@ class Comparing:
             return Request("classifier", first, first, names, (paints, paints), mine.path, cells)
         assert mine.well is not None
         stains = known_stains(first.classifier.card.stains, first.stain_map, mine.well.stains)
-        second = replace(first, well=mine.well.freeze(), stain_map=stains)
+        cells = FrozenCells.of(mine.cells, mine.well) if self.wants_cells and mine.cells is not None else None
+        second = replace(first, well=mine.well.freeze(), stain_map=stains, cells=cells)
         return Request("well", first, second, (own.well.name, mine.well.name), (paints, paints_of(mine.well)))
 
     def _look_for_what_is_gone(self) -> None:
@@ -319,10 +339,3 @@ def _same(pixels: Any) -> Callable[[Any], bool]:
         number = id(pixels)
         return lambda other: id(other) == number
     return lambda other: other is known()
-
-
-def _same_file(a: Path, b: Path) -> bool:
-    try:
-        return a.resolve() == b.resolve()
-    except OSError:
-        return False

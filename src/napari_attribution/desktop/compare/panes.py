@@ -44,6 +44,7 @@ class Panes(QWidget):
         layout.addWidget(self.readout)
         self.setMinimumHeight(LEAST + 40)
         self._comparison: Comparison | None = None
+        self._limits = (1.0, 1.0)
         self._steps: list[Callable[[], Any]] = []
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -103,6 +104,7 @@ class Panes(QWidget):
 
     def _map_steps(self, limits: Limits) -> list[Callable[[], Any]]:
         assert self._comparison is not None
+        self._limits = limits.each
         return [
             lambda canvas=canvas, side=side, limit=limit: canvas.show_map(side.map, limit)
             for canvas, side, limit in zip(self.canvases, self._comparison.sides, limits.each, strict=True)
@@ -133,7 +135,7 @@ class Panes(QWidget):
         for side, frame, at in zip(self._comparison.sides, views.frames, points, strict=True):
             pixel = frame.at(at)
             values.append(None if pixel is None else float(side.map[pixel]))
-        self._say(words.readout(views.frames[leader].at(point), values))
+        self._say(words.readout(views.frames[leader].at(point), values, self._limits))
 
     def _say(self, text: str) -> None:
         # The line keeps its room: the views would jump.

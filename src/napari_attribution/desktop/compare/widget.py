@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMainWindow,
+    QPlainTextEdit,
     QProgressBar,
     QScrollArea,
     QVBoxLayout,
@@ -24,6 +25,7 @@ from napari_attribution.desktop.compare.scale import Scales
 from napari_attribution.desktop.compare.table import Table
 from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets import parts
+from napari_attribution.desktop.widgets.section import Section
 from napari_attribution.desktop.widgets.style import style_sheet
 
 TICK = 500
@@ -98,6 +100,12 @@ class SideBySide(QWidget):
         self.progress.setToolTip("Steps done, of both sides")
         self.time = parts.text("compare_time", "Time taken so far", quiet=True)
         self.time.setWordWrap(False)
+        self.details = QPlainTextEdit()
+        self.details.setObjectName("compare_details")
+        self.details.setReadOnly(True)
+        self.details.setMaximumHeight(160)
+        self.details.setToolTip("Technical details, to be copied into a report")
+        self.report = Section("compare_report", "Details for a report", self.details, "What to send to the developers")
         self.panes = Panes()
         self.scales = Scales()
         self.maps = QCheckBox("maps")
@@ -132,7 +140,7 @@ class SideBySide(QWidget):
         tools.addWidget(self.keep, 1)
         tools.addWidget(self.fit)
         tools.addWidget(self.large)
-        self.asks = _column(self.help, self.headline, self.sample, self.choice, run)
+        self.asks = _column(self.help, self.headline, self.sample, self.choice, run, self.report)
         self.views = _column(self.panes, self.scales, tools)
         self.views.layout().setStretch(0, 1)
         inside = QWidget()
@@ -213,6 +221,10 @@ class SideBySide(QWidget):
             parts.say(self.headline, f"✗ {failure.sentence}", "wrong")
         else:
             parts.say(self.headline, obstacle, self.comparing.level())
+        details = failure.details if failure is not None else ""
+        self.report.setVisible(bool(details))
+        if self.details.toPlainText() != details:
+            self.details.setPlainText(details)
         self.choice.render_state()
         self.compare.setVisible(not state.running)
         self.compare.setEnabled(not obstacle)

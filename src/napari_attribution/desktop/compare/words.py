@@ -140,13 +140,18 @@ def notes(comparison: Comparison) -> list[str]:
     weaker = _weaker(comparison)
     if weaker:
         said.append(weaker)
-    if comparison.differs == "classifier" and comparison.same_units:
+    if comparison.differs == "classifier" and comparison.same_units and "logit" in a.attribution.units:
         said.append(
             "Each classifier has logits of its own: the same colour is the same number, but need not weigh the same."
         )
     if a.inputs != b.inputs:
         said.append(f"{a.name} looks at {_by(a.inputs)} pixels at a time, {b.name} at {_by(b.inputs)}.")
     said += comparison.agreement.why if comparison.agreement else ()
+    said += [
+        f"{side.name}: {' '.join(side.attribution.trust)}"
+        for side in comparison.sides
+        if "keep 20" not in side.attribution.faithfulness and side.attribution.trust
+    ]
     shared = set(a.attribution.warnings) & set(b.attribution.warnings)
     said += [warning for warning in a.attribution.warnings if warning in shared]
     for side in comparison.sides:
@@ -215,11 +220,19 @@ def scale(limits: Limits) -> str:
     return f"{unit}; {'kept' if limits.locked else 'the same'} for both views."
 
 
-def readout(pixel: tuple[int, int] | None, values: Sequence[float | None]) -> str:
-    """ "Row 211, column 300: A +0.12, B −0.03": the maps where the mouse is."""
+def readout(pixel: tuple[int, int] | None, values: Sequence[float | None], limits: Sequence[float]) -> str:
+    """ "Row 211, column 300: A +0.12, B −0.03": the maps where the mouse is, with the digits that their colours can show."""
     if pixel is None:
         return ""
     told = ", ".join(
-        f"{letter} {'–' if value is None else f'{value:+.3g}'}" for letter, value in zip("AB", values, strict=True)
+        f"{letter} {_value(value, limit)}" for letter, value, limit in zip("AB", values, limits, strict=True)
     )
-    return f"Row {pixel[0]}, column {pixel[1]}: {told}".replace("-", "−")
+    return f"Row {pixel[0]}, column {pixel[1]}: {told}"
+
+
+def _value(value: float | None, limit: float) -> str:
+    if value is None:
+        return NOTHING
+    digits = max(0, 2 - math.floor(math.log10(limit)))
+    rounded = round(value, digits)
+    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else "0"
