@@ -104,7 +104,7 @@ class RemoveView(QWidget):
             parts.say(
                 self.more, words.changed_score(known.result, answer.target, answer.score_name, len(answer.stains))
             )
-        elif known.busy:
+        elif known.busy or known.controller.state.explaining:
             parts.say(self.said, f"{_first(answer)} → …")
             parts.say(self.more, "Asking the classifier …")
         else:

@@ -78,8 +78,9 @@ class AskView(QWidget):
         self.removing.look()
         self.sufficing.look()
         if self.controller.state.answer is not self._answer:
+            # What the last map said there is not what this one says.
             self._answer = self.controller.state.answer
-            self._read()
+            self.reading.setText(POINT)
         self._render()
 
     def _render(self) -> None:
