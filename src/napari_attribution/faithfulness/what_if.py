@@ -66,7 +66,7 @@ class WhatIf:
     ----------
     before, after : Verdict
     removed : float
-        Share of the well's pixels at which something is removed.
+        Share of the well's pixels, or of those of the place that the answer is about, at which something is removed.
     stains : tuple of str
         The stains that are removed somewhere.
     asked, inputs : int
@@ -120,10 +120,12 @@ def what_if(
     mask = _mask(removed, stains, shape)
     scores, asked = scores_without(explained.problems, explained.prepared, mask, explained.scores, check)
     score, classes = explained.problems[0].score, explained.problems[0].classifier.classes
+    anywhere: Mask = mask if mask.ndim == 2 else np.logical_or.reduce(mask, axis=0)
+    place = explained.attribution.place
     return WhatIf(
         Verdict.of(explained.scores, score, classes),
         Verdict.of(scores, score, classes),
-        float((mask if mask.ndim == 2 else mask.any(axis=0)).mean()),
+        float(anywhere.mean() if place is None else anywhere[place.mask].mean()),
         tuple(
             stain
             for stain, plane in zip(stains, np.broadcast_to(mask, (len(stains), *shape)), strict=True)

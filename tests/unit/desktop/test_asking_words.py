@@ -1,5 +1,7 @@
 """The sentences about a map that is asked."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -33,18 +35,23 @@ def test_before_and_after(before, after, said):
     assert plain(words.changed(WhatIf(before, after, 0.1, ("DNA",)))) == said
 
 
+def answer(target, score_name="logit", stains=5, place=None):
+    return SimpleNamespace(target=target, score_name=score_name, stains=("",) * stains, place=place)
+
+
 def test_the_score_and_what_is_removed():
     found = WhatIf(verdict("hit", 0.9, 2.26), verdict("hit", 0.4, -1.081), 0.0423, ("DNA", "Mito"))
-    assert plain(words.changed_score(found, "hit", "logit", 5)) == (
+    assert plain(words.changed_score(found, answer("hit"))) == (
         "Logit of hit: 2.26 → −1.08 (−3.34). Removed: 4.2 % of the well, DNA and Mito only."
     )
-    assert "all stains" in words.changed_score(found, "hit", "contrast with control", 2)
-    asked = words.changed_score(found, "control", "logit", 5)
-    assert "its probability" not in asked or "control" in asked
+    of_place = answer("hit", place=SimpleNamespace(name="cell 3"))
+    assert "of cell 3," in words.changed_score(found, of_place)
+    assert "all stains" in words.changed_score(found, answer("hit", "contrast with control", 2))
+    assert "its probability 10 % → 60 %" in plain(words.changed_score(found, answer("control")))
     third = WhatIf(
         Verdict("a", {"a": 0.8, "b": 0.1, "c": 0.1}, 0), Verdict("b", {"a": 0.1, "b": 0.5, "c": 0.4}, 0), 0, ()
     )
-    assert "its probability 10 % → 40 %" in plain(words.changed_score(third, "c", "logit", 5))
+    assert "its probability 10 % → 40 %" in plain(words.changed_score(third, answer("c")))
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ def test_of_a_picked_place_what_is_left_is_what_the_answer_was_about(network, tm
     with torch.no_grad():
         expected = network(prepare(Well(left, networks.STAINS), found.card, place=place).inputs)[0, 1]
     assert what_if(known, masks).after.score == pytest.approx(float(expected), abs=2e-5)
+    assert what_if(known, masks).removed == masks[1][place.mask].mean()
     if mode == "whole":
         outside = np.zeros((40, 60), bool)
         outside[:5] = True

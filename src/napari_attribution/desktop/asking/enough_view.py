@@ -138,5 +138,6 @@ class EnoughView(QWidget):
             return
         self.plot.setVisible(curves is not None)
         if curves is not None:
+            self.plot.show_theme(self.sufficing.viewer.theme)
             self.plot.show_curves(curves, unit)
             self.plot.mark(self.sufficing.percent)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_attribution.desktop.widgets.style import paper_and_ink
 
 if TYPE_CHECKING:
     from napari_attribution.faithfulness.curves import Curves
@@ -33,7 +34,7 @@ class Plot(QWidget):
         self.setObjectName("enough_plot")
         self.setToolTip(TIP)
         self._pg = pg
-        self.chart = pg.PlotWidget(background=None)
+        self.chart = pg.PlotWidget()
         self.chart.setObjectName("enough_chart")
         self.chart.setMinimumHeight(150)
         self.chart.setMaximumHeight(150)
@@ -60,6 +61,7 @@ class Plot(QWidget):
         layout.addWidget(self.legend)
         layout.addWidget(self.chart)
         self._shown: Curves | None = None
+        self._theme = ""
 
     def show_curves(self, curves: Curves, unit: str) -> None:
         """Draw them; in shares of the score's range, or, where that is no measure, in the score's unit."""
@@ -77,7 +79,6 @@ class Plot(QWidget):
             f"{what}, by % of the map: <span style='color:{KEPT}'>━</span> kept, "
             f"<span style='color:{REMOVED}'>━</span> removed"
         )
-        self._ink()
 
     def mark(self, percent: int) -> None:
         """Put the marker at a share of the map."""
@@ -86,14 +87,13 @@ class Plot(QWidget):
             kept, _ = in_shares(self._shown)
             self.dot.setData([percent], [np.interp(percent / 100, self._shown.shares, kept)])
 
-    def changeEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """Another theme has another colour of text."""
-        super().changeEvent(event)
-        if event.type() in (event.Type.PaletteChange, event.Type.StyleChange) and hasattr(self, "line"):
-            self._ink()
-
-    def _ink(self) -> None:
-        color = self.palette().color(QPalette.ColorRole.WindowText)
+    def show_theme(self, theme: str) -> None:
+        """Draw on the dock's own background, with the ink of its text."""
+        if theme == self._theme:
+            return
+        self._theme = theme
+        paper, color = paper_and_ink(theme)
+        self.chart.setBackground(paper)
         self.line.setPen(self._pg.mkPen(color, width=1, style=Qt.PenStyle.DashLine))
         for side in ("left", "bottom"):
             axis = self.chart.getPlotItem().getAxis(side)

@@ -101,9 +101,7 @@ class RemoveView(QWidget):
             parts.say(self.more, HOW)
         elif known.result is not None:
             parts.say(self.said, words.changed(known.result))
-            parts.say(
-                self.more, words.changed_score(known.result, answer.target, answer.score_name, len(answer.stains))
-            )
+            parts.say(self.more, words.changed_score(known.result, answer))
         elif known.busy or known.controller.state.explaining:
             parts.say(self.said, f"{_first(answer)} → …")
             parts.say(self.more, "Asking the classifier …")

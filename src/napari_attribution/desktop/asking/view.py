@@ -71,7 +71,11 @@ class AskView(QWidget):
                 timer.start()
 
         cursor.connect(moved)
-        self.destroyed.connect(lambda: (cursor.disconnect(moved), removing.close(), sufficing.close()))
+        theme, themed = controller.viewer.events.theme, lambda _event: self._render()
+        theme.connect(themed)
+        self.destroyed.connect(
+            lambda: (cursor.disconnect(moved), theme.disconnect(themed), removing.close(), sufficing.close())
+        )
 
     def render_state(self) -> None:
         """Show the controller's state."""

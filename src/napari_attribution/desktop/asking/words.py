@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_attribution.faithfulness.enough import Enough
     from napari_attribution.faithfulness.what_if import Verdict, WhatIf
+    from napari_attribution.methods.attribution import Attribution
 
 
 def probability(value: float) -> str:
@@ -53,8 +54,10 @@ def changed(found: WhatIf) -> str:
     return f"{before.predicted} {was} → {now}: the classifier does not change its mind."
 
 
-def changed_score(found: WhatIf, target: str, score_name: str, read: int) -> str:
-    """The score that was explained, before and after, and how much is removed, of how many of the stains that it reads."""
+def changed_score(found: WhatIf, answer: Attribution) -> str:
+    """The score that was explained, before and after, and how much is removed."""
+    target, score_name, read = answer.target, answer.score_name, len(answer.stains)
+    of = answer.place.name if answer.place is not None else "the well"
     before, after = found.before, found.after
     stains = "all stains" if len(found.stains) == read else f"{' and '.join(found.stains)} only"
     said = (
@@ -63,7 +66,7 @@ def changed_score(found: WhatIf, target: str, score_name: str, read: int) -> str
     )
     if target not in (before.predicted, after.predicted):
         said += f"; its probability {probability(before.probabilities[target])} → {probability(after.probabilities[target])}"
-    return f"{said}. Removed: {area(found.removed)} of the well, {stains}."
+    return f"{said}. Removed: {area(found.removed)} of {of}, {stains}."
 
 
 def area(share: float) -> str:
