@@ -13,7 +13,10 @@ from qtpy.QtGui import QImage, QWheelEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QMainWindow, QPushButton
 
 from napari_attribution.desktop import sample
+from napari_attribution.desktop.compare.picture import paints_of, picture_of
 from napari_attribution.desktop.explain import files
+from napari_attribution.desktop.layers import show_well
+from napari_attribution.desktop.wells_from_layers import find_wells
 from napari_attribution.errors import AttributionError
 
 pytestmark = pytest.mark.gui
@@ -234,6 +237,20 @@ def test_the_window_closes_in_mid_run(window, dock, side, qtbot):
     window.close()
     qtbot.wait(100)
     assert not side.comparing.state.running
+
+
+def test_the_picture_of_a_well_has_the_colours_of_naparis_canvas(window):
+    from napari_attribution.wells.well import Well
+
+    ramps = np.indices((60, 90)).astype(np.uint16) * 40
+    show_well(window, Well(np.stack([ramps[0], ramps[1], ramps.sum(0)]), ("DNA", "ER", "Mito"), (0.5, 0.5)))
+    window.layers["DNA"].gamma = 0.7
+    window.layers["ER"].opacity = 0.6
+    (found,) = find_wells(window.layers)
+    picture = picture_of(found.freeze().read(), paints_of(found))
+    drawn = window.export_figure(flash=False)[..., :3]
+    assert drawn.shape == picture.shape
+    assert np.abs(drawn.astype(int) - picture).max() <= 5
 
 
 def test_before_anything_is_open_it_says_what_it_is_for(window, qtbot):

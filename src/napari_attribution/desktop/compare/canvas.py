@@ -38,9 +38,11 @@ def map_pixels(values: npt.NDArray[np.floating], limit: float) -> npt.NDArray[np
     (H, W) uint32 ndarray
     """
     half = STEPS // 2
-    index = np.rint(np.clip(values * np.float32(half / limit), -half, half)).astype(np.int16)
-    index += half
-    return _argb()[index]
+    steps = values * np.float32(half / limit)
+    np.clip(steps, -half, half, out=steps)
+    # Half a step more, since the fraction is cut off.
+    steps += np.float32(half + 0.5)
+    return np.take(_argb(), steps.astype(np.uint8))
 
 
 def _argb() -> npt.NDArray[np.uint32]:

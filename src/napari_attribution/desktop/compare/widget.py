@@ -6,10 +6,8 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
-    QDockWidget,
     QFrame,
     QHBoxLayout,
-    QMainWindow,
     QPlainTextEdit,
     QProgressBar,
     QScrollArea,
@@ -21,6 +19,7 @@ from napari_attribution.desktop.compare.choice import Choice
 from napari_attribution.desktop.compare.comparing import Comparing
 from napari_attribution.desktop.compare.limits import Limits
 from napari_attribution.desktop.compare.panes import Panes
+from napari_attribution.desktop.compare.placing import enlarge, find_room
 from napari_attribution.desktop.compare.scale import Scales
 from napari_attribution.desktop.compare.table import Table
 from napari_attribution.desktop.sessions import controller_of, leave
@@ -37,12 +36,6 @@ HELP = (
 )
 WIDE = 820
 """From this width on, in pixels, the form and the table stand beside the views instead of above and below."""
-
-LARGE = (1150, 760)
-"""Width and height of the dock as a window."""
-
-LOW = 560
-"""Pixels below which views in the dock would be too small."""
 
 
 class SideBySide(QWidget):
@@ -70,7 +63,7 @@ class SideBySide(QWidget):
         # The dock is laid out only after it was shown.
         self._settler = QTimer(self)
         self._settler.setSingleShot(True)
-        self._settler.timeout.connect(self._find_room)
+        self._settler.timeout.connect(lambda: find_room(self))
         self._build()
         self._lay_out()
         self._connect()
@@ -184,22 +177,13 @@ class SideBySide(QWidget):
         self.keep.toggled.connect(self.comparing.keep_limits)
         self.maps.toggled.connect(self.panes.show_maps)
         self.fit.clicked.connect(self.panes.views.fit)
-        self.large.clicked.connect(self._enlarge)
+        self.large.clicked.connect(lambda: enlarge(self))
 
     # --------------------------------------------------------------------------------------------------- actions
 
     def _settle(self) -> None:
         self.comparing.settle()
         self.render_state()
-
-    def _enlarge(self) -> None:
-        dock = self.parent()
-        if isinstance(dock, QDockWidget):
-            dock.setFloating(not dock.isFloating())
-            if dock.isFloating():
-                room = self.screen().availableGeometry()
-                dock.resize(min(LARGE[0], room.width()), min(LARGE[1], room.height()))
-                dock.move(room.center() - dock.rect().center())
 
     def _theme(self, _event: object = None) -> None:
         self.setStyleSheet(style_sheet(self.viewer.theme))
@@ -269,24 +253,6 @@ class SideBySide(QWidget):
         if not self._placed:
             self._placed = True
             self._settler.start(0)
-
-    def _find_room(self) -> None:
-        dock, window = self.parent(), self.window()
-        if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow) or self.height() >= LOW:
-            return
-        area = window.dockWidgetArea(dock)
-        others = [
-            other
-            for other in window.findChildren(QDockWidget)
-            if other is not dock
-            and not other.isFloating()
-            and other.isVisible()
-            and window.dockWidgetArea(other) == area
-        ]
-        if others:
-            window.tabifyDockWidget(others[-1], dock)
-            dock.show()
-            dock.raise_()
 
     def resizeEvent(self, event):  # noqa: N802 - Qt's name
         """Use the room there is."""
