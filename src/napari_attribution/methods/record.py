@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +29,11 @@ VERSION = 1
 def sha256_of(array: npt.NDArray[Any]) -> str:
     """Tells whether an array's numbers are the same, bit for bit."""
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+@cache
+def _own_version() -> str:
+    return version("napari-attribution")
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def make_record(
         "record_version": VERSION,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
-            "napari-attribution": version("napari-attribution"),
+            "napari-attribution": _own_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),

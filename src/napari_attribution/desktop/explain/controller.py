@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 TOLD_EVERY = 0.25
 """Seconds between two looks at an explanation's progress."""
 
-ONCE = 3
-"""An answer whose layers are there already is shown in so many steps (the map, the bars, their labels)."""
+ONCE = 2
+"""An answer without bars whose map is there already is shown in so many steps."""
 
 
 class Controller:
@@ -449,12 +449,12 @@ class Controller:
             if then is not None:
                 then(found)
             self.changed()
-            whole = not brief or any(found.attribution.channel_importance.values())
-            for tell in tuple(self.answered) if whole else ():
+            for tell in () if first else tuple(self.answered):
                 tell(found)
 
-        steps = shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain, brief)
-        if brief and len(steps) <= ONCE:
+        first = brief and not any(found.attribution.channel_importance.values())
+        steps = shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain, first)
+        if first and len(steps) <= ONCE:
             for step in (*steps, finished):
                 step()
         else:

@@ -76,10 +76,12 @@ def show_map(
         )
         layer.colorbar.position = "bottom_right"
     else:
-        layer.data = values
         placement.put(layer)
-        layer.contrast_limits_range = (min(limits[0], float(values.min())), max(limits[1], float(values.max())))
-        layer.contrast_limits = limits
+        # The same map again, with the stains' values: nothing of it is drawn anew.
+        if layer.data is not values:
+            layer.data = values
+            layer.contrast_limits_range = (min(limits[0], float(values.min())), max(limits[1], float(values.max())))
+            layer.contrast_limits = limits
         rename(layer, title)
     layer.metadata = {**layer.metadata, **layer_metadata(role, layer.name, attribution), "units": attribution.units}
     layer.metadata[TITLE] = title

@@ -92,12 +92,12 @@ def _add_points(viewer: ViewerModel, reference: Layer) -> Points:
         ndim=2,
         name="picks",
         features={name: np.array([], dtype=object if isinstance(v, str) else type(v)) for name, v in COLUMNS.items()},
-        size=height / 50,
-        symbol="ring",
-        face_color=_RING,
+        size=height / 60,
+        symbol="disc",
+        face_color="transparent",
         border_color=_RING,
-        border_width=0.0,
-        canvas_size_limits=(9, 14),
+        border_width=0.2,
+        canvas_size_limits=(8, 12),
         units=tuple(reference.units[-2:]),
         axis_labels=tuple(reference.axis_labels[-2:]),
         metadata={ROLE: PICKS},
@@ -143,6 +143,11 @@ def show_outline(viewer: ViewerModel, reference: Layer, corners: Sequence[np.nda
         if active is not None:
             viewer.layers.selection.active = active
         return
-    layer.data = [(line, "path") for line in shapes]
+    shown = layer.data
+    same = len(shapes) == len(shown) and all(
+        a.shape == b.shape and np.allclose(a, b) for a, b in zip(shapes, shown, strict=True)
+    )
+    if not same:
+        layer.data = [(line, "path") for line in shapes]
     if not layer.visible:
         layer.visible = True

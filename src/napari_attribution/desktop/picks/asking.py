@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,12 +30,18 @@ CHEAP = "leave-one-out"
 class Desk:
     """What the worker keeps from one pick to the next: the well that lies on it, and what was found of it.
 
-    It knows no classifier, so that one that is unloaded goes. Only the worker reads and writes; `clear` may be called from
-    anywhere.
+    It keeps no classifier, so that one that is unloaded goes. Only the worker changes it; `clear` may be called from anywhere.
     """
 
     def __init__(self) -> None:
         self._lying: tuple[FrozenWell, Ground] | None = None
+        self._cheapest: WeakKeyDictionary[Classifier, tuple[str, dict[str, Any]]] = WeakKeyDictionary()
+
+    def cheapest(self, classifier: Classifier) -> tuple[str, dict[str, Any]]:
+        """`cheapest`, found once a classifier."""
+        if classifier not in self._cheapest:
+            self._cheapest[classifier] = cheapest(classifier)
+        return self._cheapest[classifier]
 
     def ground(self, frozen: FrozenWell, classifier: Classifier, stain_map: Mapping[str, str]) -> Ground:
         """What was found of this well for this classifier's card; found anew where any pixel is another."""
@@ -98,7 +105,7 @@ class PickQuestion(Question):
         report(0, 0)
         ground = self.desk.ground(self.well, self.classifier, self.stain_map)
         meant = find(self.spot, self.labels, ground.well.shape)
-        method, parameters = cheapest(self.classifier) if self.coarse else (self.method, self.parameters)
+        method, parameters = self.desk.cheapest(self.classifier) if self.coarse else (self.method, self.parameters)
         found = explained(
             self.classifier,
             ground.well,
@@ -122,7 +129,7 @@ class PickQuestion(Question):
         own = {one.name: getattr(self, one.name) for one in fields(Question)}
         own |= {"place": attribution.place, "method": attribution.method}
         if self.coarse:
-            own |= {"parameters": cheapest(self.classifier)[1], "faithfulness": False}
+            own |= {"parameters": self.desk.cheapest(self.classifier)[1], "faithfulness": False}
         return Question(**own)
 
 

@@ -38,6 +38,7 @@ class PickBar(QWidget):
         self.side.setObjectName("pick_side")
         self.side.setToolTip(SIDE_TIP)
         self.side.setKeyboardTracking(False)
+        self.side.setMinimumWidth(96)
         self.previous = parts.button("previous_pick", "‹", f"Show the pick before (key {PREVIOUS.replace('-', '+')})")
         self.next = parts.button("next_pick", "›", f"Show the next pick (key {NEXT})")
         self.which = parts.text("which_pick", "The pick that is shown, of all in the layer “picks”", quiet=True)
@@ -61,7 +62,7 @@ class PickBar(QWidget):
         first = QHBoxLayout()
         first.setSpacing(6)
         first.addWidget(self.pick)
-        for title, field, stretch in (("Cells", self.cells, 1), ("else", self.side, 0)):
+        for title, field, stretch in (("Cells", self.cells, 1), ("or", self.side, 0)):
             label = QLabel(title)
             label.setToolTip(field.toolTip())
             first.addWidget(label)

@@ -285,12 +285,11 @@ class Picks:
                 index = self._note(found, well, index)
 
         def mapped(found: Explained) -> None:
-            noted(found)
+            if any(found.attribution.channel_importance.values()):
+                valued(found)
+                return
             plain = question.settled(found)
             if controller.jobs.busy("explain") or self.closed:
-                return
-            if any(found.attribution.channel_importance.values()):
-                refine(found)
                 return
             own = {one.name: getattr(plain, one.name) for one in fields(Question)}
             controller.ask(ValuesQuestion(**own, given=found), overtaken, valued, brief=True)
