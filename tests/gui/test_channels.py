@@ -275,6 +275,21 @@ def test_the_dock_follows_an_answer_about_a_part(qtbot):
     assert "It asks the whole well" in said(dock, "estimator_cost")
 
 
+def test_between_the_two_answers_to_a_click_the_bars_wait(qtbot):
+    dock = shown(qtbot, make_answer())
+    first = make_answer((0.0, 0.0, 0.0), place=Place(np.ones(SHAPE, dtype=bool), "cell 12"))
+    dock.controller.state.explaining = True
+    dock.controller.state.answer = first
+    dock.controller.changed()
+    assert said(dock, "channels_headline") == "Mito decides (70 %)."
+    assert said(dock, "channels_about") == "Why hit, in B03."
+    assert dock.chart.isVisible()
+    dock.controller.state.explaining = False
+    put(dock, replace(first, channel_importance={"DNA": 0.9, "ER": 0.05, "Mito": 0.05}))
+    assert said(dock, "channels_headline") == "DNA decides (90 %)."
+    assert said(dock, "channels_about") == "Why hit, in cell 12 of B03."
+
+
 def test_closing_the_dock_shows_all_layers_again(qtbot):
     dock = shown(qtbot, make_answer(), kept=False)
     viewer, before = dock.viewer, visible(dock.viewer)

@@ -48,6 +48,7 @@ class ChannelImportance(QWidget):
         self.shown = Shown(self.controller, self.estimates, self.subject)
         self.solo = Solo(self.viewer)
         self._on_layer = ("", "")
+        self._has_bars = False
         self._watched: WeakSet[Layer] = WeakSet()
         self._build()
         self._connect()
@@ -183,6 +184,11 @@ class ChannelImportance(QWidget):
 
     def render_state(self, _event: object = None) -> None:
         """Show the controller's state; changes only what is not so already."""
+        state = self.controller.state
+        coming = state.explaining and state.answer is not None and not rows.has_importance(state.answer)
+        if coming and self._has_bars:
+            # The first of two answers to a click: the stains' values come with the second, and the bars wait for them.
+            return
         self.estimates.follow()
         self._watch()
         answer = self.shown.answer
@@ -191,7 +197,8 @@ class ChannelImportance(QWidget):
         if answer is None:
             return
         found, colors = self.shown.rows, self.shown.colors
-        parts.say(self.headline, rows.headline(answer, found))
+        self._has_bars = bool(found)
+        parts.say(self.headline, "Explaining ..." if coming else rows.headline(answer, found))
         parts.say(self.about, rows.caption(answer, self.shown.whole))
         self.chart.setVisible(bool(found))
         if found:
@@ -200,13 +207,13 @@ class ChannelImportance(QWidget):
         # What is below does not jump while the mouse goes over the bars.
         lines = 3 if any(row.sentence for row in found) else 1
         self.told.setMinimumHeight(lines * self.told.fontMetrics().lineSpacing())
-        parts.say(self.meaning, self._meaning(answer, found) if found else CHOOSE)
+        parts.say(self.meaning, self._meaning(answer, found) if found else "" if coming else CHOOSE)
         for part in (self.show_all, self.as_layer, self.copy):
             part.setVisible(bool(found))
         self.show_all.setEnabled(bool(self.solo.stain))
         bars = find(self.viewer, "importance")
         self.as_layer.setChecked(bars is not None and bars.visible)
-        self.estimators.render_state(self.controller.state)
+        self.estimators.render_state(state)
         self._renew_layer(answer, colors)
 
     def _renew_layer(self, answer: Attribution, colors: dict[str, str]) -> None:
