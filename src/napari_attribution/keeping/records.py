@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_attribution.errors import RecordError
 from napari_attribution.keeping import ome_tiff, ome_zarr
-from napari_attribution.methods.record import VERSION
 
 LARGEST = 256 * 2**20
 """Bytes of JSON that are read: the cells of a whole plate's well fit many times."""
@@ -142,6 +141,8 @@ def checked_record(record: Any, origin: str = "This") -> Recorded:
         ) from None
     except RecursionError:
         raise RecordError(f"{origin} is nested too deeply to be a record.") from None
+    from napari_attribution.methods.record import VERSION
+
     if found.record_version > VERSION:
         raise RecordError(
             f"{origin} was written by a newer version of napari-attribution "

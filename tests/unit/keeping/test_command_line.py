@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import tifffile
@@ -64,3 +66,12 @@ def test_what_is_no_record_is_one_sentence(arguments, sentence, tmp_path, capsys
     assert code == 2
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_to_offer_keeping_costs_no_torch_and_no_matplotlib():
+    code = (
+        "import sys, napari_attribution.keeping.export, napari_attribution.keeping.figure, napari_attribution.keeping.as_python\n"
+        "print({'torch', 'matplotlib', 'ngio', 'zarr'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

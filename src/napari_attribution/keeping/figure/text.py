@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from matplotlib.font_manager import FontProperties, findfont, get_font
-
 FAMILY = "DejaVu Sans"
 """Comes with matplotlib: a figure looks the same wherever it is made."""
 
@@ -20,6 +18,8 @@ def width(text: str, size: float, bold: bool = False) -> float:
 @cache
 def _advance(letter: str, bold: bool) -> float:
     """From a letter to the next, in the size of the letters."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
     font = get_font(findfont(FontProperties(family=FAMILY, weight="bold" if bold else "normal")))
     font.set_size(100, 72)
     return float(font.load_char(ord(letter)).linearHoriAdvance) / 65536 / 100
