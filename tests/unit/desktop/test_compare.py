@@ -375,6 +375,11 @@ def test_a_well_that_is_closed_afterwards_is_told(comparing, viewer, mail, wells
         viewer.layers.remove(layer)
     mail.deliver_all()
     assert comparing.state.gone == "No longer open: C03."
+    # A later one that was stopped has nothing to say about the one that is shown.
+    comparing.differ("method")
+    comparing.run()
+    comparing.cancel()
+    assert comparing.state.gone == "No longer open: C03."
     assert comparing.state.well is None
 
 
@@ -385,6 +390,20 @@ def test_pixels_that_are_exchanged_afterwards_are_told(comparing, viewer, mail):
     assert comparing.state.gone == "The pixels of B03 have changed since."
 
 
+def test_another_question_than_the_one_that_is_shown_is_told(comparing, controller, mail):
+    compare(comparing, mail)
+    assert comparing.state.gone == ""
+    method = comparing.state.method
+    comparing.choose_method("occlusion")
+    assert comparing.state.gone.startswith("The question above is another one now")
+    comparing.choose_method(method)
+    assert comparing.state.gone == ""
+    controller.set(score="probability")
+    assert comparing.state.gone.startswith("The question above is another one now")
+    compare(comparing, mail)
+    assert comparing.state.gone == ""
+
+
 def test_unload_in_mid_run_stops_it_and_frees_the_memory(comparing, controller, mail, held):
     entered, go = held
     comparing.run()
@@ -392,7 +411,7 @@ def test_unload_in_mid_run_stops_it_and_frees_the_memory(comparing, controller, 
     gone = [weakref.ref(controller.state.classifier), weakref.ref(controller.state.classifier._network)]
     controller.unload()
     assert not comparing.state.running
-    assert "The classifier was exchanged" in comparing.state.failure.sentence
+    assert "The classifier was unloaded or exchanged" in comparing.state.failure.sentence
     go.set()
     mail.deliver_until(lambda: "was unloaded" in controller.state.notice)
     assert controller.state.notice.startswith("first.pt was unloaded.")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari.layers import Layer
 
 from napari_attribution.desktop.compare.limits import Kept
-from napari_attribution.desktop.compare.picture import paints_of
-from napari_attribution.desktop.compare.request import Comparison, Differs, Request, known_stains
+from napari_attribution.desktop.compare.posing import asking, lacking, request_of, wants_cells
+from napari_attribution.desktop.compare.request import Comparison, Differs
 from napari_attribution.desktop.compare.state import State, Used
-from napari_attribution.desktop.compare.words import method_title
 from napari_attribution.desktop.explain.controller import Controller
-from napari_attribution.desktop.explain.question import FrozenCells
 from napari_attribution.desktop.explain.status import Level
 from napari_attribution.desktop.jobs import Failure
 from napari_attribution.desktop.wells_from_layers import OpenWell
@@ -45,7 +42,9 @@ class Comparing:
         self._changed = changed
         # What the comparison is made of must not be kept alive by it.
         self._classifier: Callable[[], object] = lambda: None
+        self._under_way: tuple[Used, ...] = ()
         self._used: tuple[Used, ...] = ()
+        self._asked: tuple[object, ...] = ()
 
     # ------------------------------------------------------------------------------------------------- choosing
 
@@ -68,8 +67,7 @@ class Comparing:
     @property
     def wants_cells(self) -> bool:
         """Whether the other well's cells must be marked."""
-        classifier = self.controller.state.classifier
-        return self.state.differs == "well" and classifier is not None and classifier.card.mode == "cells"
+        return wants_cells(self.controller.state, self.state)
 
     def cell_layers(self) -> list[Layer]:
         """The layers that could mark the other well's cells."""
@@ -98,8 +96,7 @@ class Comparing:
         keys = {well.key: well for well in wells}
         before = state.well.key if state.well else None
         state.well = keys.get(before) or next((well for well in wells if not well.problem), next(iter(wells), None))
-        if state.running or state.comparison is not None:
-            self._look_for_what_is_gone()
+        self._look_what_became_of_it()
 
     def obstacle(self) -> str:
         """Why nothing can be compared now, with what to do; empty where it can."""
@@ -119,7 +116,13 @@ class Comparing:
         if mine.differs == "well":
             if mine.well is None:
                 return f"Only {own.well.name} is open. Open a second well to compare it with."
-            return mine.well.problem or self._missing_stains(mine.well)
+            missing = mine.well.problem or lacking(own, mine.well)
+            if not missing and self.wants_cells and mine.cells is None:
+                missing = (
+                    "This classifier looks at single cells. Choose the layer that marks those of "
+                    f"{mine.well.name} (points, or labels)."
+                )
+            return missing
         return ""
 
     def level(self) -> Level:
@@ -133,22 +136,6 @@ class Comparing:
             return "todo"
         return "wrong"
 
-    def _missing_stains(self, well: OpenWell) -> str:
-        own = self.controller.state
-        assert own.classifier is not None
-        chosen = {card: mine for card, mine in own.stain_map.items() if mine}
-        wanted = own.classifier.card.stains
-        found = known_stains(wanted, chosen, well.stains)
-        missing = [stain for stain in wanted if stain not in found]
-        if missing:
-            return (
-                f"{well.name} has no stain named {', '.join(missing)}; it has {', '.join(well.stains)}. Rename its layers after "
-                "their stains, or choose another well."
-            )
-        if self.wants_cells and self.state.cells is None:
-            return f"This classifier looks at single cells. Choose the layer that marks those of {well.name} (points, or labels)."
-        return ""
-
     # ------------------------------------------------------------------------------------------------ comparing
 
     def run(self) -> None:
@@ -158,16 +145,18 @@ class Comparing:
             self._changed()
             return
         try:
-            request = self._request()
+            request = request_of(self.controller, state)
         except AttributionError as error:
             self._set(failure=Failure(str(error), error))
             return
         own = self.controller.state
         self._classifier = weakref.ref(request.a.classifier)
         involved = [own.well, state.well] if state.differs == "well" else [own.well]
-        self._used = tuple(Used.of(well) for well in involved if well is not None)
+        self._under_way = tuple(Used.of(well) for well in involved if well is not None)
+        asked = asking(own, state)
 
         def done(found: Comparison) -> None:
+            self._used, self._asked = self._under_way, asked
             self._set(comparison=found, running=False)
 
         def failed(failure: Failure) -> None:
@@ -176,7 +165,7 @@ class Comparing:
         def progressed(done: int, total: int) -> None:
             self._set(progress=(done, total))
 
-        self._set(running=True, since=time.monotonic(), waited=0.0, progress=(0, 0), failure=None, gone="")
+        self._set(running=True, since=time.monotonic(), waited=0.0, progress=(0, 0), failure=None)
         self.controller.jobs.start(KIND, request.answer, done, failed, progressed)
 
     def cancel(self) -> None:
@@ -206,42 +195,30 @@ class Comparing:
         self._changed = lambda: None
         self.state = State()
 
-    def _request(self) -> Request:
-        own, mine = self.controller.state, self.state
-        first = self.controller.question()
-        assert own.well is not None
-        paints = paints_of(own.well)
-        if mine.differs == "method":
-            assert mine.method is not None
-            names = (method_title(first.method), method_title(mine.method))
-            second = replace(first, method=mine.method, parameters={})
-            return Request("method", first, second, names, (paints, paints))
-        if mine.differs == "classifier":
-            assert mine.path is not None
-            names = (first.classifier.name, mine.path.name)
-            cells = FrozenCells.of(own.cells, own.well) if own.cells is not None else None
-            return Request("classifier", first, first, names, (paints, paints), mine.path, cells)
-        assert mine.well is not None
-        stains = known_stains(first.classifier.card.stains, first.stain_map, mine.well.stains)
-        cells = FrozenCells.of(mine.cells, mine.well) if self.wants_cells and mine.cells is not None else None
-        second = replace(first, well=mine.well.freeze(), stain_map=stains, cells=cells)
-        return Request("well", first, second, (own.well.name, mine.well.name), (paints, paints_of(mine.well)))
-
-    def _look_for_what_is_gone(self) -> None:
+    def _look_what_became_of_it(self) -> None:
+        """Stop what is under way, or say of the last comparison, that it is no longer of what is there."""
         state, own = self.state, self.controller.state
-        fates = [(used.name, used.fate(own.wells)) for used in self._used]
-        closed = " and ".join(name for name, fate in fates if fate == "closed")
-        changed = " and ".join(name for name, fate in fates if fate == "changed")
-        if not state.running:
-            state.gone = " ".join(
-                ([f"No longer open: {closed}."] if closed else [])
-                + ([f"The pixels of {changed} have changed since."] if changed else [])
-            )
-        elif closed or changed:
-            self._stop(f"{closed or changed} was {'closed' if closed else 'changed'} while it was compared, so the comparison "
-                       "was stopped.")  # fmt: skip
-        elif own.classifier is not self._classifier():
-            self._stop("The classifier was exchanged while it was used, so the comparison was stopped.")
+        if state.running:
+            closed, changed = self._fates(self._under_way)
+            if closed or changed:
+                fate = "closed" if closed else "changed"
+                self._stop(f"{closed or changed} was {fate} while it was compared, so the comparison was stopped.")
+            elif own.classifier is not self._classifier():
+                self._stop("The classifier was unloaded or exchanged while it was used, so the comparison was stopped.")
+        if state.comparison is None:
+            return
+        closed, changed = self._fates(self._used)
+        told = [f"No longer open: {closed}."] if closed else []
+        told += [f"The pixels of {changed} have changed since."] if changed else []
+        if not told and not self.obstacle() and asking(self.controller.state, state) != self._asked:
+            told = ["The question above is another one now: Compare again to see its answer."]
+        state.gone = " ".join(told)
+
+    def _fates(self, wells: Sequence[Used]) -> tuple[str, str]:
+        """Which wells were closed, and which changed."""
+        fates = [(used.name, used.fate(self.controller.state.wells)) for used in wells]
+        closed, changed = (" and ".join(name for name, fate in fates if fate == one) for one in ("closed", "changed"))
+        return closed, changed
 
     def _stop(self, sentence: str) -> None:
         self.controller.jobs.cancel(KIND)
@@ -254,4 +231,5 @@ class Comparing:
         if not {"failure", "running", "progress", "waited", "kept", "share"} & set(values):
             # Another choice: what went wrong with the last one is no longer of interest.
             self.state.failure = None
+        self._look_what_became_of_it()
         self._changed()

@@ -61,7 +61,7 @@ class State:
     comparison : Comparison, optional
         The last one.
     gone : str
-        What of the last comparison is no longer open, in a sentence.
+        What of the last comparison is no longer so, in a sentence.
     kept : Kept, optional
         The limits that are locked.
     share : bool

@@ -18,6 +18,7 @@ class Table(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("comparison")
+        self.gone = parts.text("comparison_gone", "What is no longer as it was when this was compared")
         self.headline = parts.text("comparison_headline", "What the comparison says")
         self.correlation = parts.text("correlation", words.CORRELATION_TIP)
         self.overlap = parts.text("overlap", words.OVERLAP_TIP)
@@ -45,13 +46,15 @@ class Table(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(7)
+        layout.addWidget(self.gone)
         layout.addWidget(self.headline)
         layout.addLayout(grid)
         for label in (self.correlation, self.overlap, self.notes):
             layout.addWidget(label)
 
     def show_comparison(self, comparison: Comparison, gone: str) -> None:
-        """Fill it; `gone` says what is no longer open."""
+        """Fill it; `gone` says what is no longer so."""
+        parts.say(self.gone, f"! {gone}" if gone else "", "warn")
         parts.say(self.headline, words.headline(comparison))
         for letter, head, side in zip(LETTERS, self.heads, comparison.sides, strict=True):
             head.set_whole(f"{letter}: {side.name}")
@@ -60,4 +63,4 @@ class Table(QWidget):
         found = comparison.agreement
         parts.say(self.correlation, words.correlation(found) if found else "")
         parts.say(self.overlap, words.overlap(found) if found else "")
-        parts.say(self.notes, "\n".join([*([gone] if gone else []), *words.notes(comparison)]))
+        parts.say(self.notes, "\n".join(words.notes(comparison)))

@@ -244,6 +244,7 @@ class SideBySide(QWidget):
     def event(self, event: QEvent) -> bool:
         """napari's × takes the widget out of its dock and keeps it: what it shows ends there."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._clock.stop()
             self.shut()
         return super().event(event)
 
