@@ -4,52 +4,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_attribution.desktop.asking.erased import Erased
 from napari_attribution.desktop.asking.objects import Click
+from napari_attribution.desktop.asking.painting import Painting
+from napari_attribution.desktop.asking.requests import Without
 from napari_attribution.desktop.asking.well import answered_well, why_not
 from napari_attribution.desktop.explain.controller import Controller
-from napari_attribution.desktop.jobs import Failure, Report
-from napari_attribution.desktop.layers import removed as shown
-from napari_attribution.desktop.layers.following import Following, put_on_well
-from napari_attribution.desktop.layers.known import find
-from napari_attribution.desktop.torch_import import import_torch
+from napari_attribution.desktop.jobs import Failure
 from napari_attribution.desktop.wells_from_layers import OpenWell
 
 if TYPE_CHECKING:
     from napari_attribution.faithfulness.what_if import WhatIf
     from napari_attribution.methods.attribution import Attribution
-    from napari_attribution.methods.explain import Explained
 
 Mode = Literal["off", "brush", "cell"]
 
 KIND = "what if"
 CLICK = 4.0
 """Pixels of the screen that the mouse may move in a click."""
-
-
-@dataclass(frozen=True, eq=False)
-class Without:
-    """A frozen question: what would the classifier say without this?"""
-
-    explained: Explained
-    erased: Erased
-    indices: tuple[int, ...]
-
-    def answer(self, report: Report) -> WhatIf:
-        """Compute; runs in the worker."""
-        import_torch()
-        from napari_attribution.classifiers.heeding import heeding
-        from napari_attribution.faithfulness.what_if import what_if
-        from napari_attribution.methods.explain import Repeated
-
-        check = Repeated(report).check
-        with heeding(check):
-            return what_if(self.explained, self.erased.masks(self.indices), check)
 
 
 class Removing:
@@ -84,20 +60,13 @@ class Removing:
         self.well: OpenWell | None = None
         self._of: dict[tuple[int, ...], Erased] = {}
         self._asked: tuple[Attribution | None, int] = (None, 0)
-        self._following = Following(self._moved)
+        self._painting = Painting(self.viewer, self)
         self._clicks = itertools.count(1)
-        self._ours = False
-        self._layer: Any = None
-        self.viewer.layers.events.removed.connect(self._layer_removed)
-        self.viewer.layers.selection.events.active.connect(self._tool_changed)
         self.viewer.mouse_drag_callbacks.append(self._clicked)
 
     def close(self) -> None:
         """Let go of the viewer."""
-        self._following.follow(None)
-        self._let_go()
-        self.viewer.layers.events.removed.disconnect(self._layer_removed)
-        self.viewer.layers.selection.events.active.disconnect(self._tool_changed)
+        self._painting.close()
         if self._clicked in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._clicked)
 
@@ -133,11 +102,10 @@ class Removing:
             erased = self._of[self.well.key] = Erased(shape, len(self.well.stains))
         if self.stain not in (None, *state.answer.stains):
             self.stain = None
-        self._following.follow(self.well.layers[0])
         if erased.any or self.mode == "brush":
             self._show(erased)
-        elif self._layer is not None:
-            self._take_layer_away()
+        else:
+            self._painting.take_away()
         self._ask()
 
     def _rest(self) -> None:
@@ -145,8 +113,7 @@ class Removing:
         self._set_mode("off")
         self.controller.jobs.cancel(KIND)
         self.result, self.error, self._asked = None, "", (None, 0)
-        self._following.follow(None)
-        self._take_layer_away()
+        self._painting.take_away()
 
     # --------------------------------------------------------------------------------------------------- what to do
 
@@ -157,9 +124,7 @@ class Removing:
         self._set_mode(mode)
         if mode == "brush":
             self._show(self.erased)
-            self._ours = True
-            shown.begin_painting(self.viewer, self._layer, self._bits(), self.size)
-            self._ours = False
+            self._painting.begin(self._bits(), self.size)
         self._tell()
 
     def set_stain(self, stain: str | None) -> None:
@@ -198,7 +163,7 @@ class Removing:
     def _set_mode(self, mode: Mode) -> None:
         before, self.mode = self.mode, mode
         if before == "brush" and mode != "brush":
-            shown.stop_painting(self.viewer, self._layer)
+            self._painting.stop()
 
     def _restart_brush(self) -> None:
         if self.mode == "brush":
@@ -240,75 +205,40 @@ class Removing:
         question = Without(state.explained, erased.copy(), indices)
         self.controller.jobs.start(KIND, question.answer, done, failed)
 
-    # --------------------------------------------------------------------------------------------------- the layer
+    # ------------------------------------------------------------------------------------------- what the user paints
 
-    def _show(self, erased: Erased) -> None:
-        state = self.controller.state
-        layer = find(self.viewer, shown.REMOVED)
-        if layer is None or layer is not self._layer or layer.data.shape != erased.bits.shape:
-            self._ours = True
-            layer = shown.show_removed(self.viewer, erased.bits, self.well.stains, self.well.layers, state.answer)
-            self._ours = False
-            self._let_go()
-            self._layer = layer
-            layer.events.paint.connect(self._painted)
-            layer.events.data.connect(self._painted)
-            layer.events.mode.connect(self._tool_changed)
-            layer.bind_key("Control-Z", lambda _layer: self.undo(), overwrite=True)
-        elif not np.array_equal(layer.data, erased.bits):
-            shown.redraw(layer, erased.bits)
-
-    def _let_go(self) -> None:
-        if self._layer is not None:
-            self._layer.events.paint.disconnect(self._painted)
-            self._layer.events.data.disconnect(self._painted)
-            self._layer.events.mode.disconnect(self._tool_changed)
-            self._layer = None
-
-    def _take_layer_away(self) -> None:
-        layer = self._layer
-        self._let_go()
-        if layer is not None and layer in self.viewer.layers:
-            self._ours = True
-            self.viewer.layers.remove(layer)
-            self._ours = False
-
-    def _painted(self, _event: Any = None) -> None:
+    def painted(self, pixels: np.ndarray) -> None:
         """A stroke has ended, or the layer's pixels were exchanged."""
-        erased, layer = self.erased, self._layer
-        if self._ours or erased is None or layer is None:
+        erased = self.erased
+        if erased is None:
             return
-        if layer.data.shape != erased.bits.shape:
-            self.error = (
-                f"The layer {layer.name} has {_size(layer.data.shape)} pixels now, but the well has "
-                f"{_size(erased.bits.shape)}: it is shown anew, as it was."
-            )
-            self._take_layer_away()
-            self._show(erased)
-            self._tell()
+        if pixels.shape == erased.bits.shape:
+            erased.take_over(pixels, self._bits())
+            self._redraw()
             return
-        erased.take_over(np.asarray(layer.data), self._bits())
-        self._redraw()
+        self.error = (
+            f"The layer of what is removed has {_size(pixels.shape)} pixels now, but the well has "
+            f"{_size(erased.bits.shape)}: it is shown anew, as it was."
+        )
+        self._painting.take_away()
+        self._show(erased)
+        self._tell()
 
-    def _layer_removed(self, event: Any) -> None:
+    def deleted(self) -> None:
         """Who deletes the layer puts everything back."""
-        if event.value is not self._layer or self._ours:
-            return
-        self._let_go()
         self._set_mode("off")
         if self.erased is not None and self.erased.put_back():
             self._ask()
         self._tell()
 
-    def _tool_changed(self, _event: Any = None) -> None:
+    def put_down(self) -> None:
         """The user has chosen another layer or tool in napari."""
-        if self.mode == "brush" and not self._ours and not shown.is_painting(self.viewer, self._layer):
+        if self.mode == "brush":
             self._set_mode("off")
             self._tell()
 
-    def _moved(self) -> None:
-        if self.well is not None and self.controller.state.answer is not None:
-            put_on_well(self.viewer, shown.REMOVED, self.well.layers, self.controller.state.answer)
+    def _show(self, erased: Erased) -> None:
+        self._painting.show(erased, self.well, self.controller.state.answer)
 
     # ---------------------------------------------------------------------------------------------------- clicking
 

@@ -3,72 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import ref
 
 import numpy as np
 from napari.layers import Layer
 
+from napari_attribution.desktop.asking.requests import Top
 from napari_attribution.desktop.asking.well import answered_well, why_not
 from napari_attribution.desktop.explain.controller import Controller
-from napari_attribution.desktop.jobs import Failure, Report
+from napari_attribution.desktop.jobs import Failure
 from napari_attribution.desktop.layers import veil
 from napari_attribution.desktop.layers.following import Following, put_on_well
 from napari_attribution.desktop.layers.known import find
-from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.wells_from_layers import OpenWell
 
 if TYPE_CHECKING:
     from napari_attribution.faithfulness.curves import Curves
     from napari_attribution.faithfulness.enough import Enough
     from napari_attribution.methods.attribution import Attribution
-    from napari_attribution.methods.explain import Explained
 
 ORDER, KEPT, CURVE = "top of the map", "enough", "enough curve"
 KINDS = (ORDER, KEPT, CURVE)
 
 UNASKED = 8.0
 """Seconds that the curve may take without being asked for."""
-
-
-@dataclass(frozen=True, eq=False)
-class Top:
-    """Frozen questions about an answer; each is answered in the worker."""
-
-    explained: Explained
-
-    def order(self, report: Report) -> np.ndarray:
-        """When each place of the well comes in."""
-        import_torch()
-        from napari_attribution.faithfulness.enough import entering
-
-        report(0, 0)
-        return entering(self.explained)
-
-    def kept(self, part: float, report: Report) -> Enough:
-        """What the classifier says of the top alone."""
-        import_torch()
-        from napari_attribution.classifiers.heeding import heeding
-        from napari_attribution.faithfulness.enough import enough
-        from napari_attribution.methods.explain import Repeated
-
-        check = Repeated(report).check
-        with heeding(check):
-            return enough(self.explained, part, check)
-
-    def curves(self, report: Report) -> Curves:
-        """What it says of ever more of the map."""
-        import_torch()
-        import pyqtgraph  # noqa: F401 - here, where nobody waits for it; the plot needs it next
-
-        from napari_attribution.classifiers.heeding import heeding
-        from napari_attribution.faithfulness.enough import enough_curves
-        from napari_attribution.methods.explain import Repeated
-
-        still_wanted = Repeated(report)
-        with heeding(still_wanted.check):
-            return enough_curves(self.explained, progress=still_wanted)
 
 
 class Sufficing:
