@@ -38,6 +38,7 @@ def asking(window, dock, qtbot):
     controller = dock.controller
     controller.try_sample()
     wait(qtbot, lambda: controller.status.ready)
+    assert not dock.asking.isVisible()
     controller.set(method="pixel-ablation-cam")
     controller.explain()
     wait(qtbot, lambda: controller.state.answer is not None and not controller.state.explaining)
@@ -82,7 +83,7 @@ def drag(viewer, *world):
 
 
 @needs_sample
-def test_pointer_brush_and_whole_cells(asking, window, dock, qtbot):
+def test_pointer_brush_and_whole_cells_and_then_the_dock_closes(asking, window, dock, qtbot):
     label, layer = dock.findChild(QLabel, "reading"), find(window, "map")
     assert label.text() == POINT
     strongest = np.unravel_index(int(np.argmax(layer.data)), layer.data.shape)
@@ -137,6 +138,18 @@ def test_pointer_brush_and_whole_cells(asking, window, dock, qtbot):
     assert window.scene.camera.center != before
     assert removing.erased.steps == steps
 
+    # The dock closes while all of it is at work.
+    press_heading(qtbot, dock, "enough_section")
+    click(qtbot, dock, "remove_brush")
+    removing.remove(~there)
+    controller, listening = dock.controller, len(window.cursor.events.position.callbacks)
+    dock.deleteLater()
+    wait(qtbot, lambda: len(window.cursor.events.position.callbacks) < listening, 10)
+    assert controller.closed
+    mouse(window, QEvent.Type.MouseMove, QPointF(200, 200))
+    window.layers.clear()
+    qtbot.wait(200)
+
 
 @needs_sample
 def test_slider_veil_and_curve_and_then_the_classifier_goes(asking, window, dock, qtbot, gaps, monkeypatch):
@@ -181,18 +194,3 @@ def test_slider_veil_and_curve_and_then_the_classifier_goes(asking, window, dock
     assert not dock.findChild(QPushButton, "remove_brush").isVisible()
     press_heading(qtbot, dock, "enough_section")
     assert not find(window, VEIL).visible
-
-
-@needs_sample
-def test_the_dock_closes_in_mid_run(asking, window, dock, qtbot):
-    press_heading(qtbot, dock, "enough_section")
-    press_heading(qtbot, dock, "remove_section")
-    click(qtbot, dock, "remove_brush")
-    asking.removing.remove(np.ones((512, 512), bool))
-    controller, before = dock.controller, len(window.cursor.events.position.callbacks)
-    dock.deleteLater()
-    wait(qtbot, lambda: len(window.cursor.events.position.callbacks) < before, 10)
-    assert controller.closed
-    mouse(window, QEvent.Type.MouseMove, QPointF(200, 200))
-    window.layers.clear()
-    qtbot.wait(200)

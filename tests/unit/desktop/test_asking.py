@@ -510,7 +510,7 @@ def test_where_the_well_or_the_classifier_has_gone_it_is_said(removing, viewer, 
     else:
         answered.unload()
     mail.deliver_until(lambda: removing.well is None)
-    end = time.monotonic() + 0.3
+    end = time.monotonic() + 0.15
     while time.monotonic() < end:
         mail.deliver_all()
     assert removing.result is None
@@ -770,7 +770,7 @@ def test_the_viewer_closes_in_mid_run(removing, sufficing, answered, viewer, mai
     answered.close()
     removing.close()
     sufficing.close()
-    end = time.monotonic() + 0.3
+    end = time.monotonic() + 0.15
     while time.monotonic() < end:
         mail.deliver_all()
     assert removing.result is None
