@@ -89,5 +89,5 @@ def write_attribution(
     told = summary(attribution)
     WRITERS[ending](written.map, attribution.values, names, attribution.pixel_size, as_json(told))
     with written_whole(written.record) as temporary:
-        temporary.write_text(as_json(told, indent=2), "utf-8")
+        temporary.write_text(as_json(told, indent=2, plain=False), "utf-8")
     return written

@@ -31,9 +31,24 @@ def summary(attribution: Attribution) -> dict[str, Any]:
     }
 
 
-def as_json(data: Any, indent: int | None = None) -> str:
-    """As JSON that every program reads: a number that is none (NaN, infinity) is null."""
-    return json.dumps(_finite(data), indent=indent, ensure_ascii=False, allow_nan=False)
+def as_json(data: Any, indent: int | None = None, plain: bool = True) -> str:
+    """As JSON that every program reads: a number that is none (NaN, infinity) is null.
+
+    Parameters
+    ----------
+    data : plain data
+    indent : int, optional
+    plain : bool
+        ASCII alone, which all containers take: XML has no room for some letters. Else as people write.
+    """
+    finite = _finite(data)
+    text = json.dumps(finite, indent=indent, ensure_ascii=plain, allow_nan=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        # The name of a file that is no text, as the system hands it over.
+        return json.dumps(finite, indent=indent, allow_nan=False)
+    return text
 
 
 def _finite(data: Any) -> Any:

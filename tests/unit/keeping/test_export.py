@@ -137,3 +137,13 @@ def test_a_name_that_every_system_takes(answer):
     stem = stem_for(replace(answer, target='50 % a/b: "x"?'), "plate 1\\B03 " + "long" * 100)
     assert len(stem) <= 120
     assert not set(stem) & set('/\\:"? ')
+
+
+@pytest.mark.parametrize("odd_name", ["変異 µ <&>\"'", "a\x01b\ufffe", "caf\udce9.tif"])
+def test_names_of_any_letters(answer, tmp_path, odd_name):
+    record = {**answer.record, "well": {**answer.record["well"], "name": odd_name}}
+    written = write_attribution(replace(odd(answer), record=record), tmp_path, "map")
+    if "\udce9" not in odd_name:
+        assert read_record(written.map).well.name == read_record(written.record).well.name == odd_name
+    told = json.loads(written.record.read_text("utf-8"))
+    assert told["record"]["well"]["name"] == odd_name

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 
+import networks
 import numpy as np
 import pytest
 import tifffile
@@ -58,6 +59,19 @@ def test_the_same_of_a_contrast_of_stains_with_other_names(classifier, tmp_path)
     same(found.attribution, answer)
     assert found.attribution.score_name == answer.score_name
     assert found.attribution.stains == answer.stains
+
+
+def test_single_cells_are_found_again(tmp_path):
+    classifier = networks.opened(networks.make("gap"), tmp_path, mode="cells", size=(16, 16))
+    pixels = np.random.default_rng(0).normal(size=(3, 40, 50)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "cells.tif", pixels, photometric="minisblack")
+    well = read_well(tmp_path / "cells.tif", stains=networks.STAINS)
+    answer = explain(classifier, well, "pcim", cells=np.array([[10.25, 1 / 3], [20, 30]]), steps=2)
+    found = repeat(plain(answer), classifier=classifier)
+    same(found.attribution, answer)
+    tiles = networks.opened(networks.make("gap"), tmp_path, mode="tiles", size=(16, 16))
+    answer = explain(tiles, well, "pixel-ablation-cam", target="hit")
+    assert repeat(plain(answer), classifier=tiles).same is True
 
 
 def test_a_focal_stack_is_projected_again(classifier, tmp_path):

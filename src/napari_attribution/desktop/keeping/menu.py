@@ -15,6 +15,9 @@ from napari_attribution.desktop.keeping.repeating import Repeating
 from napari_attribution.desktop.layers import RECORD
 from napari_attribution.desktop.widgets import parts
 
+LAID_OUT = 60
+"""Milliseconds after which a label has taken the room that its words need."""
+
 
 class KeepMenu(QWidget):
     """Two buttons with a menu each, and under them what happened last."""
@@ -79,8 +82,8 @@ class KeepMenu(QWidget):
         sign = {"wrong": "✗ ", "warn": "! "}.get(self.keeper.level, "")
         sentence = sign + breakable(self.keeper.said) if self.keeper.said else ""
         if sentence != self.said.text():
-            # What has been said is below what was clicked, and perhaps below the dock.
-            QTimer.singleShot(0, self._bring_into_view)
+            # What has been said is below what was clicked, and perhaps below the dock; its height is known once it is laid out.
+            QTimer.singleShot(LAID_OUT, self._bring_into_view)
         parts.say(self.said, sentence, self.keeper.level)
         self.said.setToolTip(self.keeper.said or "What happened last")
 
