@@ -197,3 +197,18 @@ print("seconds", time.perf_counter() - start, "torch" in sys.modules)
             break
     print(f"\nthe dock appeared after {fastest:.2f} s, load {os.getloadavg()[0]:.1f}")
     assert fastest <= 5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def test_a_dock_that_is_closed_goes_for_good(window, qtbot):
+    docked, widget = window.window.add_plugin_dock_widget("napari-attribution", "Explain well")
+    controller = widget.controller
+    wait(qtbot, lambda: not controller.jobs.busy("warm up"))
+    gone = []
+    widget.destroyed.connect(lambda: gone.append(True))
+    window.window.remove_dock_widget(docked)
+    wait(qtbot, lambda: bool(gone))
+    assert controller.closed
+    _, again = window.window.add_plugin_dock_widget("napari-attribution", "Explain well")
+    assert again.controller is not controller
+    assert not again.controller.closed
+    again.controller.close()

@@ -35,6 +35,7 @@ from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.figures import with_free
 from napari_attribution.desktop.widgets.form import Form
+from napari_attribution.desktop.widgets.parting import Parting
 from napari_attribution.desktop.widgets.section import Section
 from napari_attribution.desktop.widgets.style import style_sheet
 
@@ -68,6 +69,7 @@ class ExplainWell(QWidget):
         self._connect()
         self._theme()
         self.viewer.events.theme.connect(self._theme)
+        Parting(self)
         controller, viewer_events, theme, render = self.controller, self.viewer.events, self._theme, self.render_state
         self.destroyed.connect(lambda: (viewer_events.theme.disconnect(theme), leave(controller, render)))
         self.render_state()
@@ -250,7 +252,10 @@ class ExplainWell(QWidget):
     # --------------------------------------------------------------------------------------------------- actions
 
     def _ask_well(self) -> None:
-        self._open(files.ask(self, "Open a well", self.controller.state.folder, "Images", files.WELLS), self.controller.open_well)
+        self._open(
+            files.ask(self, "Open a well", self.controller.state.folder, "Images", files.WELLS),
+            self.controller.open_well,
+        )
 
     def _ask_classifier(self) -> None:
         kind = "TorchScript or .pt2"
