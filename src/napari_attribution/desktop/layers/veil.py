@@ -74,7 +74,6 @@ def lift_veil(viewer: ViewerModel, share: float) -> bool:
     layer = find(viewer, VEIL)
     if layer is None:
         return False
-    layer.contrast_limits_range = (0.0, max(2 * share, 2.0))
     layer.contrast_limits = (0.0, 2 * share)
     return True
 
