@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_attribution.desktop.asking import words
@@ -37,6 +37,7 @@ class AskView(QWidget):
         )
         # Room for two lines at once, or the dock would jump with the pointer.
         self.reading.setMinimumHeight(2 * self.reading.fontMetrics().lineSpacing() + 2)
+        self.reading.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.reading.setText(POINT)
         self.removal = RemoveView(self.removing)
         self.remove_section = Section(
