@@ -75,6 +75,16 @@ def put_pick(viewer: ViewerModel, reference: Layer, at: np.ndarray, row: Mapping
     return index
 
 
+def select_pick(viewer: ViewerModel, index: int) -> None:
+    """Mark a pick as the one that is shown."""
+    layer = picks_layer(viewer)
+    if layer is not None and index < len(layer.data):
+        if layer.selected_data != {index}:
+            layer.selected_data = {index}
+        # A point that the user adds would otherwise take over this pick's row.
+        layer.feature_defaults = COLUMNS
+
+
 def _column(layer: Points, name: str, default: Any) -> list[Any]:
     """A column of the table; what the user's own points, or a column taken away, leave open is the default."""
     count = len(layer.data)

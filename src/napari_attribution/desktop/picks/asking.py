@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -35,6 +37,8 @@ class Desk:
 
     def __init__(self) -> None:
         self._lying: tuple[FrozenWell, Ground] | None = None
+        self._touched: tuple[Path, int, int] | None = None
+        self._sha256 = ""
         self._cheapest: WeakKeyDictionary[Classifier, tuple[str, dict[str, Any]]] = WeakKeyDictionary()
 
     def cheapest(self, classifier: Classifier) -> tuple[str, dict[str, Any]]:
@@ -58,6 +62,25 @@ class Desk:
         ground = Ground(replace(well, pixels=well.pixels.copy()), classifier.card, stain_map)
         self._lying = (frozen, ground)
         return ground
+
+    def file_note(self, classifier: Classifier) -> str:
+        """A sentence where the classifier's file is not what it was when it was loaded; it is read again only if it was touched."""
+        path = classifier.path
+        if path is None or not classifier.sha256:
+            return ""
+        try:
+            touched = (path, path.stat().st_mtime_ns, path.stat().st_size)
+            if touched != self._touched:
+                with path.open("rb") as file:
+                    self._touched, self._sha256 = touched, hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return f"The file {path.name} is not there any more. The answer is that of the classifier as it was loaded."
+        if self._sha256 == classifier.sha256:
+            return ""
+        return (
+            f"The file {path.name} has changed since it was loaded. The answer is that of the classifier as it was; open it "
+            "again to ask the new one."
+        )
 
     def clear(self) -> None:
         """Let go of the well."""
@@ -207,7 +230,10 @@ def _noted(found: Explained, meant: Found, asked: PickQuestion) -> Any:
         "inside": _inside(found, meant),
         "coarse": asked.coarse,
     }
-    return replace(found.attribution, record={**found.attribution.record, "pick": note})
+    attribution = found.attribution
+    if doubt := asked.desk.file_note(asked.classifier):
+        attribution = replace(attribution, warnings=(*attribution.warnings, doubt))
+    return replace(attribution, record={**attribution.record, "pick": note})
 
 
 def _inside(found: Explained, meant: Found) -> float | None:

@@ -15,7 +15,7 @@ from napari_attribution.desktop.explain.offering import on_offer
 from napari_attribution.desktop.explain.question import Question
 from napari_attribution.desktop.jobs import Report
 from napari_attribution.desktop.layers.bars import drop_faint_bars
-from napari_attribution.desktop.layers.picks import picks_layer, put_pick, show_outline
+from napari_attribution.desktop.layers.picks import picks_layer, put_pick, select_pick, show_outline
 from napari_attribution.desktop.picks import cells, outlines
 from napari_attribution.desktop.picks.asking import Desk, PickQuestion, ValuesQuestion
 from napari_attribution.desktop.picks.spots import FrozenLabels, Spot
@@ -381,11 +381,9 @@ class Picks:
         return layer.features.iloc[index].to_dict()
 
     def _select(self, index: int) -> None:
-        layer = picks_layer(self.viewer)
-        if layer is not None:
-            self._selecting = True
-            layer.selected_data = {index}
-            self._selecting = False
+        self._selecting = True
+        select_pick(self.viewer, index)
+        self._selecting = False
 
     def _watch_selection(self) -> None:
         layer = picks_layer(self.viewer)
