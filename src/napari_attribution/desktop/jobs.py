@@ -169,7 +169,11 @@ class Jobs:
     def _deliver(self, job: Job[Any], call: Callable[[], None], ends: bool = True) -> None:
         """Run a call on the window's thread, unless the job has been overtaken or cancelled by then."""
 
+        # The window may keep a call some time after it was made: what it was about must not live on in it.
+        mail = [(job, call)]
+
         def if_current() -> None:
+            job, call = mail.pop()
             if self._closed or self._latest.get(job.kind) is not job:
                 return
             if ends:

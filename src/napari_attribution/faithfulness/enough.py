@@ -24,7 +24,7 @@ import torch
 from napari_attribution.errors import RequestError
 from napari_attribution.faithfulness.curves import STEPS, Curves, curves
 from napari_attribution.faithfulness.quick import MOST_INPUTS, orders
-from napari_attribution.faithfulness.ranking import Mask, check_map, count_of, ranks, units_of
+from napari_attribution.faithfulness.ranking import check_map, count_of, ranks, units_of
 from napari_attribution.faithfulness.what_if import Verdict
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def enough(explained: Explained, part: float, check: Callable[[], None] = lambda
     found = []
     for index in chosen:
         check()
-        problem, values, within = explained.problems[index], explained.at_input(index), _within(explained, index)
+        problem, values, within = explained.problems[index], explained.at_input(index), explained.within(index)
         top = ranks(values, within) < count_of(part, units_of(values, within))
         masks = (top, np.zeros_like(top))
         found.append(scores_of_kept(_silent(problem), lambda number, masks=masks: masks[number], 2))  # type: ignore[misc]
@@ -137,7 +137,7 @@ def enough_curves(
             progress(number * total + done, len(chosen) * total)
 
         problem = replace(explained.problems[index], progress=report)
-        found.append(curves(problem, values, steps, _within(explained, index)))
+        found.append(curves(problem, values, steps, explained.within(index)))
     # Inputs are of one size, and of several none is part filled: they share their steps.
     return Curves(
         found[0].shares,
@@ -169,7 +169,7 @@ def entering(explained: Explained) -> npt.NDArray[np.float32]:
     _chosen(explained)
     planes, seen = [], []
     for index in range(len(explained.problems)):
-        values, within = explained.at_input(index), _within(explained, index)
+        values, within = explained.at_input(index), explained.within(index)
         first = (ranks(values, within) + 0.5) / units_of(values, within)
         planes.append(torch.from_numpy(first if first.ndim == 2 else first.min(axis=0)))
         seen.append(torch.ones_like(planes[-1]))
@@ -204,15 +204,6 @@ def _chosen(explained: Explained) -> list[int]:
             "the class that the classifier predicts, or by another method."
         )
     return [int(index) for index in chosen]
-
-
-def _within(explained: Explained, index: int) -> Mask | None:
-    """The places of an input that are not the fill already; None where all may be something else."""
-    attribution = explained.attribution
-    if attribution.place is None or attribution.part is None:
-        return None
-    found: Mask = (explained.prepared.of_mask(attribution.place.mask)[index, 0] > 0).numpy()
-    return found
 
 
 def _silent(problem: Problem) -> Problem:

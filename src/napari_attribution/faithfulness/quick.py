@@ -8,7 +8,10 @@ Of an input x, with S the score asked for and T the top 20 % of the units of its
     elsewhere   as many units of x, in the same shape, half the input's height and width away from T: the yardstick,
                 what a map of that shape keeps by chance
 
-and S(x) is known. A logit has no zero, so a share of it means nothing; shares are of the range r from the fill to the input:
+and S(x) is known. Of a place in a whole field, everything else is the fill already: T is then taken within the place, and
+"elsewhere" is half the height and width of the rectangle around it away.
+
+A logit has no zero, so a share of it means nothing; shares are of the range r from the fill to the input:
 
     share(s) = (s - S(fill)) / r,    r = S(x) - S(fill)
 
@@ -32,6 +35,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_attribution.faithfulness.ranking import Mask, top
+from napari_attribution.wells.place import Place
 
 if TYPE_CHECKING:
     from napari_attribution.methods.explain import Explained
@@ -120,7 +124,8 @@ def quick(explained: Explained, check: Callable[[], None] = lambda: None) -> Qui
         check()
         problem = explained.problems[int(index)]
         whole = float(problem.score.of(explained.scores[int(index)][None])[0])
-        scores.append([whole, *_ask(problem, top(explained.at_input(int(index)), SHARE))])
+        within = explained.within(int(index))
+        scores.append([whole, *_ask(problem, top(explained.at_input(int(index)), SHARE, within), within)])
     whole, filled, keep, remove, elsewhere = np.mean(scores, axis=0).tolist()
     of_stains = explained.results[0].map.ndim == 3
     return Quick(whole, filled, keep, remove, elsewhere, len(chosen), count, of_stains)
@@ -132,11 +137,14 @@ def orders(explained: Explained, index: int) -> bool:
     return bool((values > 0).any()) and float(values.max()) > float(values.min())
 
 
-def _ask(problem: Problem, chosen: Mask) -> list[float]:
+def _ask(problem: Problem, chosen: Mask, within: Mask | None) -> list[float]:
     from napari_attribution.faithfulness.removal import scores_of_kept
 
-    h, w = chosen.shape[-2:]
-    elsewhere = np.roll(chosen, (h // 2, w // 2), axis=(-2, -1))
+    box = (slice(None), slice(None)) if within is None or not within.any() else Place(within).box
+    elsewhere = np.zeros_like(chosen)
+    inside = chosen[..., *box]
+    h, w = inside.shape[-2:]
+    elsewhere[..., *box] = np.roll(inside, (h // 2, w // 2), axis=(-2, -1))
     masks = (np.zeros_like(chosen), chosen, ~chosen, elsewhere)
     # The method has reported all its steps: these are not among them.
     silent = replace(problem, progress=lambda done, total: None)

@@ -11,6 +11,8 @@ measured from both ends (`curves`) cannot tell a map that is the same everywhere
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -73,7 +75,7 @@ def ranks(values: npt.ArrayLike, within: Mask | None = None) -> npt.NDArray[np.i
     return found.reshape(checked.shape)
 
 
-def units_of(values: Map, within: Mask | None) -> int:
+def units_of(values: npt.NDArray[Any], within: Mask | None) -> int:
     """How many units a map has in the places `within`; in all of them where none are named."""
     return values.size if within is None else int(within.sum()) * (values.size // within.size)
 
@@ -91,7 +93,7 @@ def count_of(share: float, size: int) -> int:
     return round(share * size)
 
 
-def top(values: npt.ArrayLike, share: float) -> Mask:
+def top(values: npt.ArrayLike, share: float, within: Mask | None = None) -> Mask:
     """Where the map's most important units are.
 
     Parameters
@@ -99,15 +101,17 @@ def top(values: npt.ArrayLike, share: float) -> Mask:
     values : (h, w) or (C, h, w) array
     share : float
         Between 0 and 1.
+    within : (h, w) bool ndarray, optional
+        The places whose units count.
 
     Returns
     -------
-    bool ndarray of the map's shape, true in exactly `count_of(share, size)` units.
+    bool ndarray of the map's shape, true in exactly `count_of(share, size)` of the units that count.
 
     Raises
     ------
     RequestError
         For a map with NaN, or a share that is none.
     """
-    ranked = ranks(values)
-    return ranked < count_of(share, ranked.size)
+    ranked = ranks(values, within)
+    return ranked < count_of(share, units_of(ranked, within))

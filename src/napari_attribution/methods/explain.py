@@ -62,6 +62,14 @@ class Explained:
         laid: npt.NDArray[np.float64] = lay(result.map, result.grid, size, size).numpy()
         return laid
 
+    def within(self, index: int = 0) -> npt.NDArray[np.bool_] | None:
+        """The (h, w) places of one input that are not the fill already; None where all may be something else."""
+        place = self.attribution.place
+        if place is None or self.attribution.part is None:
+            return None
+        found: npt.NDArray[np.bool_] = (self.prepared.of_mask(place.mask)[index, 0] > 0).numpy()
+        return found
+
 
 def explain(*question: Any, **settings: Any) -> Attribution:
     """The answer alone; takes what `answer` takes."""

@@ -9,6 +9,7 @@ import torch
 
 from napari_attribution import Place, Well, explain
 from napari_attribution.errors import RequestError
+from napari_attribution.faithfulness.explain import explained
 from napari_attribution.methods.explain import answer
 
 
@@ -102,3 +103,20 @@ def test_a_place_of_another_well_is_refused(tmp_path, cell):
     other = Well(np.ones((3, 30, 30), np.float32) * np.arange(30, dtype=np.float32), networks.STAINS)
     with pytest.raises(RequestError, match="well of 40 x 50 pixels, but this one has 30 x 30"):
         explain(opened(tmp_path), other, place=cell)
+
+
+def test_how_far_to_trust_it_is_asked_within_the_place(tmp_path, well, cell):
+    """Its top fifth is that of its own pixels: by a twin that fills the rest by hand."""
+    classifier = opened(tmp_path)
+    found = explained(
+        classifier, well, "pcim", "hit", place=cell, fill="background", faithfulness=True, per_stain=False
+    )
+    values = found.at_input()
+    count = round(0.2 * cell.mask.sum())
+    inside = np.sort(values[cell.mask])[::-1]
+    kept = cell.mask & (values >= inside[count - 1])
+    assert kept.sum() == count
+    pixels = np.where(kept, well.pixels, found.problems[0].fill[0].numpy())
+    figures = found.attribution.faithfulness
+    assert figures["score keep 20"] == pytest.approx(float(scores_of(classifier, pixels)[1]), abs=1e-5)
+    assert figures["score elsewhere 20"] != figures["score filled"]
