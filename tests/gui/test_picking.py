@@ -44,11 +44,13 @@ def drag(qtbot, window, start, end, held=SHIFT):
     native, a, b = canvas(window), on_canvas(window, start), on_canvas(window, end)
     qtbot.mousePress(native, Qt.MouseButton.LeftButton, held, a)
     for share in (0.3, 0.6, 1.0):
+        qtbot.wait(50)
         at = QPointF(a) + (QPointF(b) - QPointF(a)) * share
         left = Qt.MouseButton.LeftButton
         QApplication.sendEvent(
             native, QMouseEvent(QEvent.Type.MouseMove, at, native.mapToGlobal(at), Qt.MouseButton.NoButton, left, held)
         )
+    qtbot.wait(50)
     yield
     qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, held, b)
     yield
