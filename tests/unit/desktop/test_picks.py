@@ -16,7 +16,9 @@ from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.layers import show_well
 from napari_attribution.desktop.layers.picks import COLUMNS, picks_layer
 from napari_attribution.desktop.picks import asking
-from napari_attribution.desktop.picks.picking import NO_CELLS, OUTSIDE, Picks
+from napari_attribution.desktop.picks.aim import OUTSIDE
+from napari_attribution.desktop.picks.picking import Picks
+from napari_attribution.desktop.picks.state import NO_CELLS
 from napari_attribution.methods.explain import answer
 
 SHAPE = (48, 64)

@@ -6,8 +6,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain.controller import Controller
-from napari_attribution.desktop.picks.picking import NO_CELLS, Picks
+from napari_attribution.desktop.picks.picking import Picks
 from napari_attribution.desktop.picks.pointing import METHOD, NEXT, PICK, PREVIOUS, Pointer
+from napari_attribution.desktop.picks.state import NO_CELLS
 from napari_attribution.desktop.widgets import parts
 
 PICK_TIP = (
@@ -38,7 +39,7 @@ class PickBar(QWidget):
         self.side.setObjectName("pick_side")
         self.side.setToolTip(SIDE_TIP)
         self.side.setKeyboardTracking(False)
-        self.side.setMinimumWidth(96)
+        self.side.setMinimumWidth(112)
         self.previous = parts.button("previous_pick", "‹", f"Show the pick before (key {PREVIOUS.replace('-', '+')})")
         self.next = parts.button("next_pick", "›", f"Show the next pick (key {NEXT})")
         self.which = parts.text("which_pick", "The pick that is shown, of all in the layer “picks”", quiet=True)
@@ -73,6 +74,7 @@ class PickBar(QWidget):
         second.addWidget(self.which)
         second.addWidget(self.next)
         second.addWidget(self.back, 1)
+        second.addStretch(0)
         for arrow in (self.previous, self.next):
             arrow.setFixedWidth(30)
         layout = QVBoxLayout(self)
@@ -105,7 +107,7 @@ class PickBar(QWidget):
         for widget in (self.previous, self.which, self.next):
             widget.setVisible(count > 0)
         self.back.setVisible(picks.away)
-        self.which.setText(f"{state.shown or '–'} of {count}")
+        self.which.setText(f"{state.shown if picks.away and state.shown else '–'} of {count}")
         parts.say(self.said, state.said, "warn")
 
     def _render_side(self) -> None:

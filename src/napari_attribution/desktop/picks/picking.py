@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels, Layer
+from napari.layers import Labels
 
 from napari_attribution.desktop.explain.controller import Controller
-from napari_attribution.desktop.explain.offering import on_offer
 from napari_attribution.desktop.explain.question import Question
 from napari_attribution.desktop.jobs import Report
 from napari_attribution.desktop.layers.bars import drop_faint_bars
-from napari_attribution.desktop.layers.picks import picks_layer, put_pick, select_pick, show_outline
-from napari_attribution.desktop.picks import cells, outlines
+from napari_attribution.desktop.layers.picks import picks_layer, put_pick, show_outline
+from napari_attribution.desktop.picks import aim, cells, outlines
 from napari_attribution.desktop.picks.asking import Desk, PickQuestion, ValuesQuestion
+from napari_attribution.desktop.picks.rounds import GoingRound
 from napari_attribution.desktop.picks.spots import FrozenLabels, Spot
+from napari_attribution.desktop.picks.state import NO_CELLS, PickState
 from napari_attribution.desktop.picks.table import row_of, same_pick, spot_of
 from napari_attribution.desktop.wells_from_layers import OpenWell, pixel_size
 from napari_attribution.errors import AttributionError, WellError
@@ -29,43 +30,8 @@ if TYPE_CHECKING:
 FIELD_SHARE = 8
 """Of a whole field, a square about the pointer is this part of its longer side."""
 
-OUTSIDE = "The pointer is not over the well. Click on a cell in the image."
-NO_CELLS: Any = "none"
-"""Chosen instead of a layer: a square about the pointer."""
 
-
-@dataclass
-class PickState:
-    """What the bar shows.
-
-    Parameters
-    ----------
-    on : bool
-        Whether every click picks; Shift+click always does.
-    layers : tuple of Labels
-        Those that lie over the well.
-    chosen : Labels, `NO_CELLS` or None
-        What the user chose; None for nothing.
-    cells : Labels, optional
-        The layer in use.
-    side : float, optional
-        Of the square, in um or pixels, where the user gave one.
-    shown : int, optional
-        The number of the pick that is shown.
-    said : str
-        What went wrong last, or is to be known.
-    """
-
-    on: bool = False
-    layers: tuple[Labels, ...] = ()
-    chosen: Any = None
-    cells: Labels | None = None
-    side: float | None = None
-    shown: int | None = None
-    said: str = ""
-
-
-class Picks:
+class Picks(GoingRound):
     """All that picking does.
 
     Parameters
@@ -157,7 +123,7 @@ class Picks:
         card = state.classifier.card if state.classifier is not None else None
         if card is not None and card.mode in ("tiles", "cells") and card.size is not None:
             return max(card.size)
-        shape = _shape(state.well) if state.well is not None and not state.well.problem else (0, 0)
+        shape = aim.shape_of(state.well) if state.well is not None and not state.well.problem else (0, 0)
         return max(1, round(max(shape) / FIELD_SHARE))
 
     @property
@@ -182,35 +148,11 @@ class Picks:
             return ""
         return next((part.sentence for part in blocking if part.sentence), "") or "Wait until the well was looked at."
 
-    def pixel_at(self, position: Sequence[float]) -> tuple[float, float]:
-        """Where in the well a point of the world lies.
-
-        Raises
-        ------
-        WellError
-            Where it does not, or the view does not show the well's plane.
-        """
-        well = self.controller.state.well
-        assert well is not None
-        if self.viewer.dims.ndisplay != 2:
-            raise WellError(
-                "Picking needs the flat view. Turn the three-dimensional view off (the button with the cube)."
-            )
-        if tuple(self.viewer.dims.displayed) != tuple(range(self.viewer.dims.ndim))[-2:]:
-            raise WellError(
-                "The view is turned, so that it does not show the well's plane. Set the order of the axes back, then pick."
-            )
-        row, column = (float(x) for x in well.layers[0].world_to_data(np.asarray(position, dtype=float))[-2:])
-        height, width = _shape(well)
-        if not (-0.5 <= row < height - 0.5 and -0.5 <= column < width - 0.5):
-            raise WellError(OUTSIDE)
-        return row, column
-
     def pick(self, position: Sequence[float]) -> None:
         """Explain what lies at a point of the world."""
 
-        def spot() -> Spot:
-            row, column = self.pixel_at(position)
+        def spot(well: OpenWell) -> Spot:
+            row, column = aim.pixel_at(self.viewer, well, position)
             return Spot(row, column, self.side)
 
         self._begin(spot)
@@ -218,28 +160,22 @@ class Picks:
     def pick_region(self, start: Sequence[float], end: Sequence[float]) -> None:
         """Explain the rectangle between two points of the world."""
 
-        def spot() -> Spot:
-            well = self.controller.state.well
-            assert well is not None
-            try:
-                self.pixel_at(start)
-            except WellError as error:
-                if str(error) != OUTSIDE:
-                    raise
-            turned = [well.layers[0].world_to_data(corner)[-2:] for corner in rectangle(start, end)]
-            corners = tuple((float(row), float(column)) for row, column in turned)
+        def spot(well: OpenWell) -> Spot:
+            corners = aim.corners_of(self.viewer, well, start, end)
             row, column = np.mean(corners, axis=0)
             return Spot(float(row), float(column), corners=corners)
 
         self._begin(spot)
 
-    def _begin(self, make: Callable[[], Spot], target: str | None = None, index: int | None = None) -> None:
+    def _begin(self, make: Callable[[OpenWell], Spot], target: str | None = None, index: int | None = None) -> None:
         """Ask about a spot; `index` is the row of the table that it is in already."""
         if missing := self.missing():
             self.say(missing)
             return
+        well = self.controller.state.well
+        assert well is not None
         try:
-            spot = make()
+            spot = make(well)
             labels = self._labels(spot, index)
             plain = self.controller.question()
         except AttributionError as error:
@@ -276,7 +212,8 @@ class Picks:
         """First the map, then what the stains count for in it, then both by the method that the dock has chosen."""
         controller, well = self.controller, self.controller.state.well
         assert well is not None
-        overtaken = self._overtaken(well, labels)
+        cells_now = [layer for layer in self.state.layers if labels is not None and layer.name == labels.name]
+        overtaken = aim.overtaken(controller, well, cells_now)
         spot, coarse = question.spot, question.coarse
 
         def noted(found: Explained) -> None:
@@ -323,24 +260,6 @@ class Picks:
         plain = self.controller.question()
         self._ask(self._question(plain, spot, labels, target, coarse=False), labels, index)
 
-    def _overtaken(self, well: OpenWell, labels: FrozenLabels | None) -> Callable[[], str]:
-        """Says, when an answer comes, whether well and cells are still where and what they were."""
-        layers = list(well.layers)
-        if labels is not None:
-            layers += [layer for layer in self.state.layers if layer.name == labels.name]
-        before = [(layer, layer.data, _matrix(layer)) for layer in layers]
-
-        def changed() -> str:
-            now = self.controller.state.well
-            if now is None or now.key != well.key or any(layer not in self.viewer.layers for layer, _, _ in before):
-                return "The well was closed, or another one chosen, before the answer came. Pick again."
-            for layer, data, matrix in before:
-                if layer.data is not data or not np.array_equal(_matrix(layer), matrix):
-                    return f"The layer {layer.name} was changed or moved before the answer came. Pick again."
-            return ""
-
-        return changed
-
     # ---------------------------------------------------------------------------------------------------- answers
 
     def _note(self, found: Explained, well: OpenWell, index: int | None) -> int:
@@ -372,119 +291,3 @@ class Picks:
             well = self.controller.state.well
             if well is not None:
                 show_outline(self.viewer, well.layers[0], ())
-
-    # ------------------------------------------------------------------------------------------------ going round
-
-    def _row(self, index: int) -> dict[str, Any]:
-        layer = picks_layer(self.viewer)
-        assert layer is not None
-        return layer.features.iloc[index].to_dict()
-
-    def _select(self, index: int) -> None:
-        self._selecting = True
-        select_pick(self.viewer, index)
-        self._selecting = False
-
-    def _watch_selection(self) -> None:
-        layer = picks_layer(self.viewer)
-        if layer is not None:
-            # Connecting again what is connected already changes nothing.
-            layer.selected_data.events.items_changed.connect(self._selected)
-
-    def _selected(self, _event: object = None) -> None:
-        """A point that the user selects is shown again."""
-        layer = picks_layer(self.viewer)
-        if layer is not None and not self._selecting and not self.closed and len(layer.selected_data) == 1:
-            self.show(next(iter(layer.selected_data)))
-
-    def show(self, index: int) -> None:
-        """Show a pick again: the same cell, the same class."""
-        row = self._row(index)
-        spot, well = spot_of(row), self.controller.state.well
-        if spot is None:
-            self.say("This point was not picked: the table does not say which place it stands for.")
-            return
-        if well is not None and row["well"] != well.name:
-            self.say(f"Pick {row['pick']} lies in the well {row['well']}. Choose that well above to see it again.")
-            return
-        classifier = self.controller.state.classifier
-        target = str(row["class"])
-        if classifier is not None and target not in classifier.classes:
-            self.say(f"Pick {row['pick']} is about {target}, which this classifier does not know.")
-            return
-        self._begin(lambda: spot, target, index)
-
-    @property
-    def count(self) -> int:
-        """How many picks there are."""
-        layer = picks_layer(self.viewer)
-        return 0 if layer is None else len(layer.data)
-
-    def step(self, by: int) -> None:
-        """Show the next pick, or the one before; round and round."""
-        layer = picks_layer(self.viewer)
-        rows = [] if layer is None else [i for i, row in enumerate(layer.features.to_dict("records")) if spot_of(row)]
-        if not rows:
-            self.say("Nothing was picked yet. Shift+click on a cell.")
-            return
-        numbers = [int(self._row(index)["pick"]) for index in rows]
-        if self.state.shown in numbers:
-            following = (numbers.index(self.state.shown) + by) % len(rows)
-        else:
-            following = 0 if by > 0 else len(rows) - 1
-        self._select(rows[following])
-        self.show(rows[following])
-
-    def next_method(self) -> None:
-        """Choose the next method on offer; a pick that is shown is explained by it."""
-        state = self.controller.state
-        names = [one.method.name for one in on_offer(state) if one.possible]
-        if not names:
-            return
-        following = names[(names.index(state.method) + 1) % len(names)] if state.method in names else names[0]
-        self.controller.set(method=following)
-        layer = picks_layer(self.viewer)
-        if self.state.shown is None or layer is None:
-            return
-        numbers = list(layer.features["pick"])
-        if self.state.shown in numbers:
-            self.show(numbers.index(self.state.shown))
-
-    @property
-    def away(self) -> bool:
-        """Whether something else than the whole well is shown."""
-        answer = self.controller.state.answer
-        return answer is not None and answer.place is not None
-
-    def back(self) -> None:
-        """To the whole well: its last answer where there is one, else a new one."""
-        state = self.controller.state
-        self._serial += 1
-        self.controller.cancel()
-        known, well = state.whole, state.well
-        if known is not None and well is not None and not self.missing():
-            found, question = known
-            plain = self.controller.question()
-            same = question.classifier is plain.classifier and question.target == plain.target
-            same = same and all(a is b for a, b in zip(question.well.planes, plain.well.planes, strict=False))
-            if same and len(question.well.planes) == len(plain.well.planes):
-                self.controller.show(found, question, well.layers)
-                return
-        self.controller.explain()
-
-
-def rectangle(start: Sequence[float], end: Sequence[float]) -> np.ndarray:
-    """The four corners of a rectangle in the plane that is seen, each a point of the world."""
-    (a, b), (c, d) = np.asarray(start, dtype=float)[-2:], np.asarray(end, dtype=float)[-2:]
-    before = np.asarray(start, dtype=float)[:-2]
-    return np.array([[*before, *corner] for corner in ((a, b), (a, d), (c, d), (c, b))])
-
-
-def _shape(well: OpenWell) -> tuple[int, int]:
-    layer = well.layers[0]
-    data = layer.data[0] if layer.multiscale else layer.data
-    return int(data.shape[-2]), int(data.shape[-1])
-
-
-def _matrix(layer: Layer) -> np.ndarray:
-    return np.asarray(layer._data_to_world.affine_matrix)

@@ -13,7 +13,8 @@ import numpy as np
 from napari.components import ViewerModel
 
 from napari_attribution.desktop.layers.picks import show_outline
-from napari_attribution.desktop.picks.picking import Picks, rectangle
+from napari_attribution.desktop.picks.aim import rectangle
+from napari_attribution.desktop.picks.picking import Picks
 
 PICK, NEXT, PREVIOUS, METHOD = "K", "N", "Shift-N", "W"
 """The keys."""

@@ -35,7 +35,7 @@ def details(attribution: Attribution) -> str:
         name = _first(attribution.place.name if attribution.place else "it")
         sentences.append(f"{name} by itself, on an empty field: {attribution.target} {own}{others}.")
         if others:
-            sentences.append("One cell on an empty field is unlike any well, so trust the first number more.")
+            sentences.append("So little on an empty field is unlike any well, so trust the first number more.")
     elif attribution.target != attribution.predicted:
         sentences.append(
             f"You asked about {attribution.target} ({per_cent(attribution.probabilities[attribution.target])})."
