@@ -151,9 +151,10 @@ class Classifier:
         make : callable
             Takes a slice of range(count), returns those inputs as (N, C, h, w).
         """
-        budget = NEAR if self._network.device.type == "cpu" else BUDGET
+        each = self._bytes_of_a_forward
+        most = max(1, NEAR // each) if self._network.device.type == "cpu" else count
         with torch.no_grad():
-            return in_batches(lambda part: self.scores(make(part)), count, self._bytes_of_a_forward, budget)
+            return in_batches(lambda part: self.scores(make(part)), count, each, most=most)
 
     @property
     def _bytes_of_a_forward(self) -> int:

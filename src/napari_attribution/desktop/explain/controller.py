@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from napari.layers import Image, Labels, Layer, Points
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.desktop import layers as shown
 from napari_attribution.desktop import sample
-from napari_attribution.desktop.explain.loading import STAINS, Loading
+from napari_attribution.desktop.explain.answering import Answering
+from napari_attribution.desktop.explain.loading import Loading
 from napari_attribution.desktop.explain.question import FrozenCells, Look, Question
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
@@ -26,20 +27,12 @@ from napari_attribution.desktop.layers.maps import recolor, relimit
 from napari_attribution.desktop.preferences import on_change, preferences, within
 from napari_attribution.desktop.warm_up import warm_up
 from napari_attribution.desktop.wells_from_layers import OpenWell, find_wells
-from napari_attribution.errors import AttributionError, DeviceError, OutputError, WellError
+from napari_attribution.errors import AttributionError, DeviceError, OutputError
 from napari_attribution.wells.well import Well
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.preflight import Preflight
-    from napari_attribution.methods.explain import Explained
     from napari_attribution.wells.place import Place
-
-
-TOLD_EVERY = 0.25
-"""Seconds between two looks at an explanation's progress."""
-
-ONCE = 2
-"""An answer without bars whose map is there already is shown in so many steps."""
 
 
 class Controller:
@@ -65,8 +58,10 @@ class Controller:
         self.state = State(device=wanted.device, parameters=within(wanted.memory))
         self.jobs = Jobs(post)
         self.watchers: list[Callable[[], None]] = []
-        self.answered: list[Callable[[Explained], None]] = []
         self.loading = Loading(self.state, self.jobs, self.changed, self._settle)
+        answering = Answering(viewer, self.state, self.jobs, self.changed, self._later)
+        self.answered, self.ask, self.show = answering.answered, answering.ask, answering.show
+        self.cancel = answering.cancel
         self._post = post
         self._scan_pending = False
         self._watched: WeakSet[Layer] = WeakSet()
@@ -376,96 +371,6 @@ class Controller:
             self.changed()
             return
         self.ask(question)
-
-    def ask(
-        self,
-        question: Question,
-        overtaken: Callable[[], str] | None = None,
-        then: Callable[[Explained], None] | None = None,
-        brief: bool = False,
-    ) -> None:
-        """Have a question answered, and show the answer; an earlier one that is under way is dropped.
-
-        Parameters
-        ----------
-        question : Question
-        overtaken : callable, optional
-            Says, once the answer is there, why it may not be shown any more; nothing where it may.
-        then : callable, optional
-            Called when this answer is shown, before all others are told.
-        brief : bool
-            For an answer that is expected within the blink of an eye, and the first of several: nothing is said of its
-            progress until it takes longer, its layers are changed all at once, and where it has no values of the stains,
-            `answered` is left for the one that brings them.
-        """
-        state = self.state
-        references = state.well.layers if state.well else ()
-        said = time.monotonic()
-
-        def progressed(done: int, total: int) -> None:
-            nonlocal said
-            state.progress = (done, total)
-            # Each time, all of the window is drawn anew, with the same cores that the answer is computed with.
-            if time.monotonic() - said >= TOLD_EVERY:
-                said = time.monotonic()
-                self.changed()
-
-        def done(found: Explained) -> None:
-            if overtaken and (why := overtaken()):
-                failed(Failure(why, WellError(why)))
-            else:
-                self.show(found, question.settled(found), references, then, brief)
-
-        def failed(failure: Failure) -> None:
-            state.run_error, state.explaining = failure, False
-            self.changed()
-
-        state.run_error, state.explaining, state.progress = None, True, (0, 0)
-        state.begin()
-        # What is asked about the last answer would keep the one worker from the next.
-        self.jobs.cancel(STAINS)
-        self.jobs.start("explain", question.answer, done, failed, progressed)
-        if not brief:
-            self.changed()
-
-    def show(
-        self,
-        found: Explained,
-        question: Question,
-        references: Sequence[Layer],
-        then: Callable[[Explained], None] | None = None,
-        brief: bool = False,
-    ) -> None:
-        """Show an answer over the layers of its well, and tell all who want to know."""
-        state = self.state
-
-        def finished() -> None:
-            # Another question may have been asked while this one's layers were made.
-            state.answer, state.explaining = found.attribution, self.jobs.busy("explain")
-            if question.classifier is state.classifier:
-                state.explained, state.asked = found, question
-                if found.attribution.place is None:
-                    state.whole = (found, question)
-            if then is not None:
-                then(found)
-            self.changed()
-            for tell in () if first else tuple(self.answered):
-                tell(found)
-
-        first = brief and not any(found.attribution.channel_importance.values())
-        steps = shown.attribution_steps(self.viewer, found.attribution, references, state.per_stain, first)
-        if first and len(steps) <= ONCE:
-            for step in (*steps, finished):
-                step()
-        else:
-            self._later(steps, finished)
-
-    def cancel(self) -> None:
-        """Stop the explanation; layers and answer stay as they were."""
-        if self.jobs.busy("explain"):
-            self.jobs.cancel("explain")
-            self.state.explaining = False
-            self.changed()
 
     def later(self, call: Callable[[], None]) -> None:
         """Make a call soon, on the thread of the window."""
