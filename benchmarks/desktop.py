@@ -49,6 +49,11 @@ class Window:
         self.canvas = self.viewer.window._qt_viewer.canvas
         self.canvas._scene_canvas.events.draw.connect(self._note_drawing, position="last")
 
+    def begin(self) -> None:
+        """Listen for silences from now on."""
+        self._last = time.perf_counter()
+        self.timer.start(5)
+
     def _ring(self) -> None:
         now = time.perf_counter()
         self.silences.setdefault(self.phase, []).append(1000 * (now - self._last))
@@ -126,7 +131,7 @@ def measure(picks: int, many: int) -> dict[str, Any]:
         window.wait(window.refined)
     cells = window.viewer.layers["cells"]
     middles = [cells.data_to_world(np.argwhere(cells.data == n).mean(axis=0)) for n in range(1, cells.data.max() + 1)]
-    window.timer.start(5)
+    window.begin()
     found: dict[str, list[float]] = {"first map": [], "bars": [], "final map": []}
     window.phase = "pick and refine"
     for number in range(picks):
@@ -187,7 +192,7 @@ def told(results: dict[str, Any]) -> str:
     memory, layers = (
         results[f"{what} after each tenth of the picks{unit}"] for what, unit in (("memory", ", MiB"), ("layers", ""))
     )
-    warm = memory[max(0, round(10 * WARM / results["picks"]["made"]) - 1)]
+    warm = memory[min(9, max(0, round(10 * WARM / results["picks"]["made"]) - 1))]
     lines += [
         "",
         f"{results['picks']['made']} picks: {results['picks']['points']} points in one layer, {layers[0]} layers at first and "

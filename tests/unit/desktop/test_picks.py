@@ -320,7 +320,11 @@ def test_a_selected_point_is_shown_again(opened, controller, viewer, mail):
         settle(mail, controller)
         mail.deliver_until(lambda: not controller.state.explaining)
     mail.deliver_until(lambda: picks.state.shown == 2)
+    begun = []
+    begin = picks._begin
+    picks._begin = lambda *a: (begun.append(a), begin(*a))
     picks_layer(viewer).selected_data = {0}
+    assert len(begun) == 1
     mail.deliver_until(lambda: picks.state.shown == 1)
     assert controller.state.answer.place.name == "cell 5"
 

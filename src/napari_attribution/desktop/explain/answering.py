@@ -84,7 +84,7 @@ class Answering:
 
         def progressed(done: int, total: int) -> None:
             nonlocal said
-            state.progress = (done, total)
+            state.progress, state.brief = (done, total), brief and time.monotonic() - state.since < TOLD_EVERY
             # Each time, all of the window is drawn anew, with the same cores that the answer is computed with.
             if time.monotonic() - said >= TOLD_EVERY:
                 said = time.monotonic()
@@ -100,7 +100,7 @@ class Answering:
             state.run_error, state.explaining = failure, False
             self._changed()
 
-        state.run_error, state.explaining, state.progress = None, True, (0, 0)
+        state.run_error, state.explaining, state.brief, state.progress = None, True, brief, (0, 0)
         state.begin()
         # What is asked about the last answer would keep the one worker from the next.
         self._jobs.cancel(STAINS)

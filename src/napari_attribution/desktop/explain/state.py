@@ -54,6 +54,8 @@ class State:
         The class asked about; None for the predicted one.
     against : str, optional
         "rather than": the class of a contrast; None for anything else.
+    brief : bool
+        What is being explained should be there in the blink of an eye: no bar, no button to stop it.
     progress : (int, int)
         Steps done and in all.
     since, waited : float
@@ -103,6 +105,7 @@ class State:
     device: str = "auto"
     devices: tuple[Device, ...] = ()
     explaining: bool = False
+    brief: bool = False
     progress: tuple[int, int] = (0, 0)
     since: float = 0.0
     waited: float = 0.0

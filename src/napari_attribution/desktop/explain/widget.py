@@ -374,14 +374,18 @@ class ExplainWell(QWidget):
 
     def _render_run(self, now: Status) -> None:
         state = self.controller.state
-        self.explain.setVisible(not state.explaining)
+        busy = state.explaining and not state.brief
+        self.explain.setVisible(not busy)
         self.explain.setEnabled(now.ready)
         for widget in (self.progress, self.cancel, self.time):
-            widget.setVisible(state.explaining)
-        if state.explaining:
+            widget.setVisible(busy)
+        if busy:
             done, total = state.progress
+            # A bar draws itself at once, and the whole window with it, unless it is told to wait its turn.
+            self.progress.setUpdatesEnabled(False)
             self.progress.setRange(0, total)
             self.progress.setValue(done)
+            self.progress.setUpdatesEnabled(True)
             self.time.setText(f"{state.waited:.0f} s")
         failures = (state.run_error, state.check_error, state.classifier_error)
         details = next((failure.details for failure in failures if failure and failure.details), "")

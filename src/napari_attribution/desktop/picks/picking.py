@@ -250,6 +250,7 @@ class Picks(GoingRound):
     def _waiting(self, serial: int) -> None:
         """Say that something is under way, where it takes longer than it should."""
         if serial == self._serial and self.controller.state.explaining and not self.controller.closed:
+            self.controller.state.brief = False
             self.controller.changed()
 
     def _refine(self, serial: int, spot: Spot, labels: FrozenLabels | None, target: str, index: int) -> None:

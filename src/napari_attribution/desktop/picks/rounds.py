@@ -48,8 +48,8 @@ class GoingRound:
     def _watch_selection(self) -> None:
         layer = picks_layer(self.viewer)
         if layer is not None:
-            # Connecting again what is connected already changes nothing.
-            layer.selected_data.events.items_changed.connect(self._selected)
+            # Once, however often it is asked for.
+            layer.selected_data.events.items_changed.connect(self._selected, unique=True)
 
     def _selected(self, _event: object = None) -> None:
         """A point that the user selects is shown again."""
