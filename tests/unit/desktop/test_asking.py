@@ -780,3 +780,14 @@ def test_the_viewer_closes_in_mid_run(removing, sufficing, answered, viewer, mai
     stroke(layer, (10, 10), (10, 20))
     viewer.layers.clear()
     assert not answered.jobs.busy(KIND)
+
+
+def test_a_click_does_one_thing_that_of_the_tool_taken_last(removing):
+    removing.set_mode("cell")
+    assert removing.controller.state.clicks == "remove"
+    removing.controller.set(clicks="pick")
+    assert removing.mode == "off"
+    removing.set_mode("brush")
+    assert removing.controller.state.clicks == "remove"
+    removing.set_mode("off")
+    assert removing.controller.state.clicks == ""

@@ -91,6 +91,9 @@ class Removing:
         """Find out what has changed around us: another answer, another well, no classifier."""
         state = self.controller.state
         self.well = answered_well(state) if state.answer is not None else None
+        if self.mode != "off" and state.clicks != "remove":
+            # Another tool was taken up since.
+            self._set_mode("off")
         open_now = {well.key for well in state.wells}
         self._of = {key: erased for key, erased in self._of.items() if key in open_now}
         if self.well is None:
@@ -121,11 +124,16 @@ class Removing:
         """Take the brush, click at cells, or neither."""
         if self.well is None or self.erased is None:
             mode = "off"
+        state, clicks = self.controller.state, "" if mode == "off" else "remove"
+        anew, state.clicks = clicks != state.clicks, clicks
         self._set_mode(mode)
         if mode == "brush":
             self._show(self.erased)
             self._painting.begin(self._bits(), self.size)
         self._tell()
+        if anew and clicks:
+            # Who had the clicks before must know.
+            self.controller.changed()
 
     def set_stain(self, stain: str | None) -> None:
         """The stain to remove from now on; None for all."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from napari_attribution.desktop.jobs import Failure
     from napari_attribution.methods.attribution import Attribution
     from napari_attribution.methods.explain import Explained
-    from napari_attribution.wells.place import Place
 
 
 @dataclass
@@ -72,8 +71,8 @@ class State:
         The classifier of last time, which can be opened again.
     folder, export_folder : str
         Where the last file was opened, and the last answer was kept.
-    place : Place, optional
-        The part of the well that is asked about; None for all of it.
+    clicks : str
+        What a plain click in the image does: "pick", "remove", or nothing of ours.
     """
 
     wells: tuple[OpenWell, ...] = ()
@@ -112,8 +111,8 @@ class State:
     answer: Attribution | None = None
     explained: Explained | None = None
     asked: Question | None = None
+    clicks: str = ""
     whole: tuple[Explained, Question] | None = None
-    place: Place | None = None
     run_error: Failure | None = None
     again: Path | None = None
     folder: str = ""

@@ -86,6 +86,9 @@ class PickBar(QWidget):
 
     def _toggle(self, on: bool) -> None:
         self.picks.state.on = on
+        shared = self.picks.controller.state
+        shared.clicks = "pick" if on else ""
+        self.picks.controller.changed()
         missing = self.picks.missing() if on else ""
         self.picks.say(missing)
 
@@ -100,6 +103,11 @@ class PickBar(QWidget):
         picks = self.picks
         picks.look_around()
         state = picks.state
+        # A click can do one thing: whichever tool was taken last.
+        state.on = state.on and picks.controller.state.clicks == "pick"
+        blocked = self.pick.blockSignals(True)
+        self.pick.setChecked(state.on)
+        self.pick.blockSignals(blocked)
         entries = [(parts.bounded(layer.name), layer.name) for layer in state.layers]
         parts.offer(self.cells, [*entries, ("none: a square", None)], None if state.cells is None else state.cells.name)
         self._render_side()
