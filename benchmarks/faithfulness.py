@@ -84,7 +84,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("random", {}),
     "centred blob": ("centred-blob", {}),
 }
-OURS = tuple(METHODS)[:8]
+OURS = tuple(METHODS)[:9]
 CONTROLS = ("random", "centred blob")
 OF_THE_PAPER = ("Grad-CAM", "Ablation-CAM", "Pixel Ablation-CAM")
 
@@ -476,6 +476,10 @@ def main() -> None:
     parser.add_argument("--discs", type=int, default=12)
     parser.add_argument("--curves", type=int, default=8, help="images of each set for which curves are drawn")
     parser.add_argument("--without", nargs="*", default=[], help="rows to leave out")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="rows to compute; the others stay as they are in the results of --out"
+    )
+    parser.add_argument("--sets", nargs="*", default=[], help="the same for mosaics, fields, disc and NF1")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, default=HERE.parent / ".cache", help="folder for trained networks")
     parser.add_argument("--out", type=Path, help="folder in which to keep the results")
@@ -485,26 +489,61 @@ def main() -> None:
         jobs = [f"mosaics: {name}" for name in mosaics.NETWORKS] + jobs
     if options.nf1:
         jobs.append("NF1")
+    if options.sets:
+        jobs = [name for name in jobs if name.partition(": ")[0] in options.sets]
+    if options.only:
+        options.without += [label for label in METHODS if label not in options.only]
+    before = earlier(options.out) if options.only or options.sets else None
+    sets: dict[str, list[dict[str, Any]]] = {} if before is None else before["sets"]
     started = time.time()
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        sets = dict(pool.imap(run, [(name, vars(options)) for name in jobs]))
-    facts = {
+        for name, rows in pool.imap(run, [(name, vars(options)) for name in jobs]):
+            sets[name] = in_order(rows + [row for row in sets.get(name, []) if row["method"] in options.without])
+            facts = facts_of(started, options, before)
+            if options.out:
+                keep(sets, facts, options.out)
+    print(report(sets, facts))
+
+
+def earlier(out: Path | None) -> dict[str, Any]:
+    """The results that are there already."""
+    if out is None or not (out / "faithfulness.json").is_file():
+        raise SystemExit("--only and --sets add to earlier results: name their folder with --out.")
+    return json.loads((out / "faithfulness.json").read_text("utf-8"))
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By image, and in the order of the table."""
+    order = list(METHODS)
+    return sorted(
+        (row for row in rows if row["method"] in order), key=lambda row: (row["case"], order.index(row["method"]))
+    )
+
+
+def facts_of(started: float, options: argparse.Namespace, before: dict[str, Any] | None) -> dict[str, str]:
+    """When, where, and by what all this was measured."""
+    took = f"Took {(time.time() - started) / 60:.0f} min with {options.processes} processes."
+    if before is not None:
+        sets, rows = ", ".join(options.sets) or "all sets", "; ".join(options.only) or "all rows"
+        took = f"{before['facts']['note']} Then computed anew, {date.today().isoformat()}: of {sets}, {rows}."
+    return {
         "date": date.today().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": ", ".join(f"{name} {version(name)}" for name in ("torch", "napari-attribution", "captum")),
-        "note": f"Took {(time.time() - started) / 60:.0f} min with {options.processes} processes.",
+        "note": took,
     }
-    text = report(sets, facts)
-    print(text)
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "faithfulness.md").write_text(text, "utf-8")
-        kept = {
-            name: [{k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
-            for name, rows in sets.items()
-        }
-        (options.out / "faithfulness.json").write_text(json.dumps({"facts": facts, "sets": kept}) + "\n", "utf-8")
-        plot(sets, options.out / "faithfulness.png")
+
+
+def keep(sets: dict[str, list[dict[str, Any]]], facts: dict[str, str], out: Path) -> None:
+    """The tables, the numbers behind them, the plot; after every set, so that a run that is stopped leaves what it has."""
+    out.mkdir(parents=True, exist_ok=True)
+    rounded = {
+        name: [{k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+        for name, rows in sets.items()
+    }
+    (out / "faithfulness.json").write_text(json.dumps({"facts": facts, "sets": rounded}) + "\n", "utf-8")
+    (out / "faithfulness.md").write_text(report(sets, facts), "utf-8")
+    plot(sets, out / "faithfulness.png")
 
 
 if __name__ == "__main__":
