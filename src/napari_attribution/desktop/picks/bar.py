@@ -39,7 +39,7 @@ class PickBar(QWidget):
         self.side.setObjectName("pick_side")
         self.side.setToolTip(SIDE_TIP)
         self.side.setKeyboardTracking(False)
-        self.side.setMinimumWidth(112)
+        self.side.setMinimumWidth(128)
         self.previous = parts.button("previous_pick", "‹", f"Show the pick before (key {PREVIOUS.replace('-', '+')})")
         self.next = parts.button("next_pick", "›", f"Show the next pick (key {NEXT})")
         self.which = parts.text("which_pick", "The pick that is shown, of all in the layer “picks”", quiet=True)
