@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import time
 import zipfile
@@ -197,7 +198,8 @@ def test_five_hundred_damaged_files(originals, tmp_path, record_property):
                 if isinstance(error, TrialError):
                     crashes.append(f"{what}: {sentence}")
             slowest = max(slowest, time.monotonic() - started)
-            assert slowest < AT_MOST, what
+            # A machine that others use as well is as much slower.
+            assert slowest < AT_MOST * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), what
     record_property("ends", dict(ends))
     print(dict(ends), f"slowest {slowest:.2f} s", *crashes, sep="\n")
     assert ends["scores"] < COUNT // 2  # the damage is damage

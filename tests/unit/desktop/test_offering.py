@@ -81,7 +81,7 @@ def test_without_gradients_it_costs_more():
 def test_the_cost_follows_the_parameters_and_the_inputs(plain):
     few, seconds = offering.cost(state(plain, method="pcim", parameters={"pcim": {"steps": 5}}))
     more, longer = offering.cost(state(plain, method="pcim", parameters={"pcim": {"steps": 50}}))
-    assert more > 5 * few
+    assert more > 4 * few
     assert longer / more == pytest.approx(seconds / few)
     many, _ = offering.cost(state(plain, (12, 3, 32, 32), method="pcim", parameters={"pcim": {"steps": 5}}))
     assert many == pytest.approx(12 * few)
