@@ -31,7 +31,8 @@ a treated well among eight of untreated ones; `benchmarks/faithfulness.py`) the 
   importance.
 
 Tried on the mosaics, and left out as no better: jitter of the input by up to 4 px, the blurred input as a second fill, alphas
-drawn at random, leaning on without changing the level.
+drawn at random, leaning on without changing the level. There is no early stop: E is a mean over levels of alpha, each of which
+is asked once.
 
 Form "smooth": alpha is a grid, upsampled bilinearly, that starts at 1/2, stays within [0, 1] and goes in steps in proportion to
 the gradient; the map is the change of alpha. Every change gains score; what a stain gained where it was mixed in, less
