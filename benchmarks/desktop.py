@@ -220,6 +220,7 @@ def main() -> None:
     page = told(results)
     print(page)
     if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "desktop.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")
         (options.out / "desktop.md").write_text(page, "utf-8")
 
