@@ -1,7 +1,8 @@
 """What is looked at: wells and the files that hold them."""
 
 from napari_attribution.wells.place import Place
+from napari_attribution.wells.plate import Field, Plate
 from napari_attribution.wells.readers import read_well
 from napari_attribution.wells.well import Well
 
-__all__ = ["Place", "Well", "read_well"]
+__all__ = ["Field", "Place", "Plate", "Well", "read_well"]

@@ -1,0 +1,1 @@
+"""Screens: many wells explained, judged and kept: the run, the results, the measures of quality, the report."""
