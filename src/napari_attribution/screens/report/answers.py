@@ -1,0 +1,96 @@
+"""A field of results as the answer that it was: an `Attribution`, for all that shows or draws one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_attribution.errors import AttributionError
+from napari_attribution.methods.attribution import Attribution, Floats
+from napari_attribution.screens.report.thumbnails import Sight
+
+if TYPE_CHECKING:
+    from napari_attribution.screens.results import Results
+
+
+def map_of(maps: Mapping[str, Floats], method: str) -> Floats | None:
+    """A method's map, (H, W), or (C, H, W) where it resolves the stains; None where no maps were kept."""
+    if method in maps:
+        return maps[method]
+    resolved = [values for name, values in maps.items() if name.startswith(f"{method}: ")]
+    return np.stack(resolved) if resolved else None
+
+
+def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Floats) -> Attribution:
+    """The answer of one method for one field.
+
+    Parameters
+    ----------
+    results : Results
+    row : mapping
+        The field's row of the table.
+    method : str
+    values : (H, W) or (C, H, W) float32 ndarray
+        Its map.
+    """
+    record = results.record
+    importance = _numbers(row, f"importance.{method}.")
+    size = record.get("pixel_size") or _pixel_size(record)
+    return Attribution(
+        values=values,
+        native=values,
+        stains=tuple(importance) if values.ndim == 2 else tuple(results.stains),
+        channel_importance=importance,
+        channel_spread={stain: s for stain, s in _numbers(row, f"spread.{method}.").items() if math.isfinite(s)},
+        importance_meaning=str(_told(record, method, "importance_meaning") or "the explanation"),
+        target=str(row["target"]),
+        score_name=str(record.get("score_name") or record.get("score") or "logit"),
+        score=float(row.get(f"logit.{row['target']}", math.nan)),
+        predicted=str(row["predicted"]),
+        probabilities=_numbers(row, "probability."),
+        method=method,
+        units=str(_told(record, method, "units") or "score"),
+        pixel_size=tuple(size) if size else None,
+        device=str(record.get("device", "")),
+        seconds=float(row["seconds"]),
+        forwards=math.nan,
+        faithfulness=_numbers(row, f"faithfulness.{method}."),
+        record={
+            "method": method,
+            "well": {"position": str(row["well"]), "field": int(row["field"])},
+            "screen": str(results.path),
+        },
+    )
+
+
+def sight_of(results: Results, well: str, field: int, method: str) -> Sight:
+    """What there is to see of a field: pixels that cannot be read any more, and maps that were not kept, are left out."""
+    name = f"{well} field {field}"
+    try:
+        pixels = results.read_field(well, field)
+    except AttributionError:
+        pixels = None
+    try:
+        found = map_of(results.field_map(well, field), method)
+    except AttributionError:
+        found = None
+    return Sight(name, pixels, found.sum(axis=0) if found is not None and found.ndim == 3 else found)
+
+
+def _numbers(row: Mapping[str, Any], start: str) -> dict[str, float]:
+    return {str(name)[len(start) :]: float(row[name]) for name in row.keys() if str(name).startswith(start)}  # noqa: SIM118
+
+
+def _told(record: Mapping[str, Any], method: str, name: str) -> Any:
+    """What the record of a run says of a method."""
+    methods = record.get("answers") or {}
+    told = methods.get(method) if isinstance(methods, Mapping) else None
+    return told.get(name) if isinstance(told, Mapping) else None
+
+
+def _pixel_size(record: Mapping[str, Any]) -> Any:
+    plate = record.get("plate")
+    return plate.get("pixel_size") if isinstance(plate, Mapping) else None

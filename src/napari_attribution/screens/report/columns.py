@@ -1,0 +1,82 @@
+"""The columns of results in words: what each is, and in which unit. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from napari_attribution.methods.catalogue import ALL
+
+FLAGGED = "flagged"
+"""The column that says of a well how many flags it has; made here, of the names in `flags`."""
+
+HIDDEN = frozenset({"plate", "well", "row", "column", "field", "why", "error", "note"})
+"""Columns that say where a row belongs, or that are read and not compared."""
+
+_SHARES = ("importance", "spread", "probability")
+_WORDS = {
+    "predicted": "predicted class",
+    "target": "explained class",
+    "margin": "margin of the prediction",
+    "seconds": "seconds taken",
+    "fields": "number of fields",
+    "failed": "number of failed fields",
+    "flags": "flags",
+    FLAGGED: "number of flags",
+}
+
+
+def title(column: str, methods: Sequence[str] = ()) -> str:
+    """A column as it is read: "importance.pcim.Mito" as "importance of Mito"; with the method, where there are several."""
+    if column in _WORDS:
+        return _WORDS[column]
+    kind, _, rest = column.partition(".")
+    if kind == "condition":
+        return rest
+    if kind in ("probability", "logit"):
+        return f"{kind} of {rest}"
+    if kind in ("importance", "spread", "faithfulness", "map", "distance"):
+        method, _, what = rest.partition(".")
+        by = f" ({method_title(method)})" if len(methods) != 1 else ""
+        return {
+            "importance": f"importance of {what}",
+            "spread": f"spread of the importance of {what}",
+            "faithfulness": f"faithfulness: {what}",
+            "map": f"map: {what}",
+            "distance": "distance of the importances from the plate's",
+        }[kind] + by
+    if kind == "quality":
+        measure, _, stain = rest.partition(".")
+        return f"{measure} of {stain}" if stain else measure
+    return column.replace(".", ": ").replace("_", " ")
+
+
+def method_title(method: str) -> str:
+    """ "pcim" as "PCIM"."""
+    return ALL[method].title if method in ALL else method
+
+
+def group(column: str) -> str:
+    """The heading under which a column is offered."""
+    kind = column.partition(".")[0]
+    return {
+        "condition": "what was done",
+        "predicted": "what the classifier says",
+        "target": "what the classifier says",
+        "probability": "what the classifier says",
+        "logit": "what the classifier says",
+        "margin": "what the classifier says",
+        "importance": "which stain decides",
+        "spread": "which stain decides",
+        "faithfulness": "how far to trust the map",
+    }.get(kind, "quality")
+
+
+def number(value: float, column: str = "") -> str:
+    """A value with the digits that it deserves: shares in per cent, minus signs that are one."""
+    if not math.isfinite(value):
+        return "no value"
+    if column.partition(".")[0] in _SHARES:
+        share = f"{100 * value:.0f}"
+        return f"{'0' if share == '-0' else share} %".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")
