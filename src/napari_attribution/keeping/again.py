@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_attribution.errors import CardError, DeviceError, RecordError, StainError
 from napari_attribution.keeping.records import Recorded
 from napari_attribution.wells import Well, read_well
+from napari_attribution.wells.readers.locations import is_url
 from napari_attribution.wells.place import Place
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def well_again(recorded: Recorded, path: str | Path | None = None) -> Well:
     assert reading is not None
     paths = reading.path if isinstance(reading.path, list) else [reading.path]
     for one in paths:
-        if not (Path(one).is_file() or Path(one).is_dir()):
+        if not (is_url(one) or Path(one).is_file() or Path(one).is_dir()):
             raise RecordError(f"The well of this record is not there any more: {one}. {_supply('the well', '--well')}")
     return read_well(reading.path, **manner)
 

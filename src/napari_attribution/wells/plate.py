@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 from napari_attribution.errors import WellError
 from napari_attribution.wells.well import Well
@@ -66,6 +66,8 @@ class Field:
         Stains of the plate that this field lacks.
     pixel_size : (float, float), optional
         In um, where the plate knows it and the files do not.
+    stains : tuple of str
+        Of the plate: what the image itself is held against when it is read. Empty where nothing is expected.
     """
 
     position: str
@@ -73,6 +75,7 @@ class Field:
     reading: Mapping[str, Any]
     missing: tuple[str, ...] = ()
     pixel_size: tuple[float, float] | None = None
+    stains: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -92,12 +95,48 @@ class Field:
         if not self.reading:
             raise WellError(f"{self.name} is missing: the plate speaks of it, but there is no image of it.")
         if self.missing:
-            raise WellError(
-                f"{self.name} lacks the stain{'s' * (len(self.missing) > 1)} {', '.join(self.missing)}: there is no image of "
-                f"{'them' if len(self.missing) > 1 else 'it'}. Export the field again, or leave it out."
-            )
+            raise self._lacking(self.missing)
         well = read_well(**self.reading)
+        there = {stain.casefold() for stain in well.stains}
+        lacking = [stain for stain in self.stains if stain.casefold() not in there]
+        if lacking:
+            raise self._lacking(lacking)
         return replace(well, position=self.position, field=self.number, pixel_size=self.pixel_size or well.pixel_size)
+
+    def _lacking(self, stains: Sequence[str]) -> WellError:
+        many = len(stains) > 1
+        return WellError(
+            f"{self.name} lacks the stain{'s' * many} {', '.join(stains)}: there is no image of {'them' if many else 'it'}. "
+            "Export the field again, or leave it out."
+        )
+
+
+@dataclass(frozen=True)
+class Fields(Sequence[Field]):
+    """The fields of one well, each made when it is asked for: a large plate has 100,000.
+
+    Parameters
+    ----------
+    numbers : tuple of int
+        As the format counts them.
+    make : callable
+        The field of a number. What it holds on to must be small, and go from one process to another.
+    """
+
+    numbers: tuple[int, ...]
+    make: Callable[[int], Field]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Field: ...
+    @overload
+    def __getitem__(self, index: slice) -> Fields: ...
+    def __getitem__(self, index: int | slice) -> Field | Fields:
+        if isinstance(index, slice):
+            return Fields(self.numbers[index], self.make)
+        return self.make(self.numbers[index])
 
 
 @dataclass(frozen=True, eq=False)

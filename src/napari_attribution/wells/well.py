@@ -97,7 +97,7 @@ class Well:
         if self.position:
             return self.position + (f" field {self.field}" if self.field is not None else "")
         name = self.source[0].replace("\\", "/").rsplit("/", 1)[-1] if self.source else "well"
-        return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE)
+        return re.sub(r"(\.ome)?\.(tiff?|zarr)$", "", name, flags=re.IGNORECASE)
 
     def plane(self, stain: str) -> npt.NDArray[Any]:
         """The (H, W) pixels of one stain, found by its name (upper and lower case alike).

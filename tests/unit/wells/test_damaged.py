@@ -145,7 +145,7 @@ def test_folders_that_hold_no_images_say_where_images_are(tmp_path, planes):
     with pytest.raises(WellError, match=r"holds no TIFF images.*ZStep_1.*give one of those"):
         read_well(tmp_path)
     (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(WellError, match=r"a\.zarr is a Zarr image, which cannot be read yet"):
+    with pytest.raises(WellError, match=r"a\.zarr is no OME-Zarr: there is no Zarr group"):
         read_well(tmp_path / "a.zarr")
 
 

@@ -1,4 +1,4 @@
-"""One module a format: `ome_tiff`, `tiff` and, one file a stain, `tiff_series`."""
+"""One module a format: `ome_tiff`, `tiff`, `ome_zarr` and, one file a stain, `tiff_series`; whole plates are in `plates`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_attribution.errors import StainError, WellError
 from napari_attribution.wells.readers import names, tiff_series
+from napari_attribution.wells.readers.locations import is_url, is_zarr
 from napari_attribution.wells.readers.stack import checked_projection
 from napari_attribution.wells.well import Well
 
@@ -28,7 +29,8 @@ def read_well(
     ----------
     path : path, or several paths
         A TIFF or OME-TIFF file with all stains; or one file of a series with one stain a file, whose siblings are
-        then found by their names; or a folder that holds one field; or the files of one field as a list.
+        then found by their names; or a folder that holds one field; or the files of one field as a list; or an OME-Zarr
+        image, such as ``plate.zarr/B/03/0``, in a folder or by its address (URL).
     stains : sequence of C str, optional
         The names of the stains, in the order of the channels; they replace those in the file.
     project : {"max", "mean", "middle"}, optional
@@ -49,7 +51,8 @@ def read_well(
     Raises
     ------
     WellError
-        For a file that is missing, unreadable, cut short, or no image of one field at one moment in one focal plane.
+        For a file that is missing, unreadable, cut short, or no image of one field at one moment in one focal plane; for
+        OME-Zarr without the extra ``screens``.
     StainError
         For stain names that do not fit the channels.
     """
@@ -92,10 +95,12 @@ def _read(
         return tiff_series.read_files(files, project, wanted, pattern)
     if not str(path).strip():
         raise WellError("No file was given.")
+    if is_url(path) or is_zarr(Path(path)):
+        from napari_attribution.wells.readers import ome_zarr
+
+        return ome_zarr.read(fspath(path), project, wanted)
     path = Path(path)
     if path.is_dir():
-        if path.suffix.lower() == ".zarr":
-            raise WellError(f"{path.name} is a Zarr image, which cannot be read yet. Export the field as OME-TIFF.")
         return tiff_series.read_folder(path, project, wanted, pattern)
     return tiff_series.read_with_siblings(path, project, wanted, pattern)
 
@@ -103,7 +108,7 @@ def _read(
 def _absolute(path: str | PathLike[str] | Iterable[str | PathLike[str]]) -> str | list[str]:
     """The same file or files, named so that they are found from any folder."""
     if isinstance(path, str | PathLike):
-        return str(Path(fspath(path)).absolute())
+        return fspath(path) if is_url(path) else str(Path(path).absolute())
     return [str(Path(one).absolute()) for one in path]
 
 

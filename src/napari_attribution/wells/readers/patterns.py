@@ -3,7 +3,8 @@
 Named groups: `stain` (a word) or `channel` (a number), `well` or `row` and `column` (letter or number), `field`, `z`
 (the focal plane), `time`. Any other group tells series apart that lie in one folder. The whole name without its
 suffix must match; the first line that matches wins. "_C01" is read as the well C01, never as channel 1: to take three
-wells for the three stains of one would be a silent disaster.
+wells for the three stains of one would be a silent disaster. Where a name is silent about its focal plane or time point,
+ImageXpress's folders (TimePoint_1/ZStep_2) say it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ PATTERNS = (
     _pattern(
         "Phenix / Operetta",
         r"r(?P<row>\d{1,2})c(?P<column>\d{1,2})f(?P<field>\d+)p(?P<z>\d+)-ch(?P<channel>\d+)"
-        r"(?:sk(?P<time>\d+))?(?:fk\d+)?(?:fl\d+)?",
+        r"(?:(?:sk|t)(?P<time>\d+))?(?:fk\d+)?(?:fl\d+)?",
         "r01c01f01p01-ch2sk1fk1fl1.tiff",
     ),
     _pattern(
@@ -80,6 +81,8 @@ _STAIN_WORD = re.compile(
     r"bright ?field|bf|phase(?: contrast)?|dic|edu|brdu|ki-?67|cellmask)(?![a-z])",
     re.IGNORECASE,
 )
+_STEP = re.compile(r"ZStep_(\d+)", re.IGNORECASE)
+_TIME = re.compile(r"TimePoint_(\d+)", re.IGNORECASE)
 _THUMBNAIL = re.compile(r"_thumb", re.IGNORECASE)
 
 
@@ -130,11 +133,17 @@ def place(file: Path, pattern: NamePattern) -> Place | None:
         int(channel) if channel and channel.isdigit() else None,
         _position(found),
         found.get("field"),
-        found.get("z"),
-        found.get("time"),
+        found.get("z") or _of_folder(file, _STEP),
+        found.get("time") or _of_folder(file, _TIME),
         tuple(text for group, text in found.items() if group not in _KNOWN_GROUPS),
         not pattern.cautious or (stain is not None and _STAIN_WORD.search(stain) is not None),
     )
+
+
+def _of_folder(file: Path, regex: re.Pattern[str]) -> str | None:
+    """The number that one of the two folders about a file bears."""
+    matches = (regex.fullmatch(folder) for folder in file.parts[-3:-1])
+    return next((match[1] for match in matches if match), None)
 
 
 def _position(found: dict[str, str]) -> str | None:
@@ -148,20 +157,27 @@ def _position(found: dict[str, str]) -> str | None:
     return names.position(row, column) if plain else f"{row}{column}"
 
 
-def users_pattern(regex: str) -> NamePattern:
+def users_pattern(regex: str, of_a_plate: bool = False) -> NamePattern:
     """A pattern that the user wrote; it may match any part of a file's name, with or without the suffix.
 
     Raises
     ------
     WellError
-        Where it is no regular expression, or names no stain.
+        Where it is no regular expression, or does not name what it must: the stain, or, for the files of a plate, the well.
+        A plate's pattern that names no stain is of files that hold all stains.
     """
     try:
         compiled = re.compile(regex)
     except re.error as error:
         raise WellError(f"The pattern {regex!r} is no regular expression: {error}.") from None
-    if not {"stain", "channel"} & set(compiled.groupindex):
-        groups = ", ".join(sorted(compiled.groupindex)) or "none"
+    named = set(compiled.groupindex)
+    groups = ", ".join(sorted(named)) or "none"
+    if of_a_plate and not ("well" in named or ("row" in named and {"col", "column"} & named)):
+        raise WellError(
+            f"The pattern {regex!r} does not say where the well is (named groups: {groups}). Name a part of it well, or row and "
+            r"col, for instance (?P<well>[A-P]\d\d)_(?P<field>\d+)_(?P<stain>\w+)."
+        )
+    if not of_a_plate and not {"stain", "channel"} & named:
         raise WellError(
             f"The pattern {regex!r} does not say where the stain is (named groups: {groups}). Name a part of it stain, "
             r"for instance (?P<well>[A-P]\d\d)_(?P<field>\d+)_(?P<stain>\w+)."
