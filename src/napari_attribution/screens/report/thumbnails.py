@@ -99,19 +99,16 @@ def picture(sight: Sight, light: Light, with_map: bool = True) -> Picture | None
     return made
 
 
-def mosaic(pictures: Iterable[Picture | None], columns: int, side: int, gap: int = 4) -> Picture:
-    """Pictures row by row in squares of one size, each in the middle of its own: (H, W, 3)."""
+def mosaic(pictures: Iterable[Picture | None], columns: int, side: int, gap: int, caption: int) -> Picture:
+    """Pictures row by row in squares of one size, each in the middle of its own, with room for a line under each: (H, W, 3)."""
     given = list(pictures)
     rows = max(1, -(-len(given) // columns))
-    pitch = side + gap
-    made = np.full((rows * pitch - gap, columns * pitch - gap, 3), 40, dtype=np.uint8)
+    made = np.full((rows * (side + caption + gap) - gap, columns * (side + gap) - gap, 3), 40, dtype=np.uint8)
     for at, one in enumerate(given):
         if one is None:
             continue
-        top, left = (
-            (at // columns) * pitch + (side - one.shape[0]) // 2,
-            (at % columns) * pitch + (side - one.shape[1]) // 2,
-        )
+        top = (at // columns) * (side + caption + gap) + (side - one.shape[0]) // 2
+        left = (at % columns) * (side + gap) + (side - one.shape[1]) // 2
         made[top : top + one.shape[0], left : left + one.shape[1]] = one
     return made
 

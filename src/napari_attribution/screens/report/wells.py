@@ -49,7 +49,7 @@ class Wells:
     def of(cls, results: Results) -> Wells:
         """All wells of these results."""
         frame = results.wells().reset_index(drop=True)
-        flags = frame["flags"] if "flags" in frame else None
+        flags = frame.get("flags")
         count = [0] * len(frame) if flags is None else [len(names(told)) for told in flags]
         frame = frame.assign(**{FLAGGED: np.array(count, dtype=float)})
         layout = (int(results.layout[0]), int(results.layout[1]))

@@ -1,0 +1,1 @@
+"""The dock "Screen": a plate of explanations."""
