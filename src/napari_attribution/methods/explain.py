@@ -156,11 +156,12 @@ def answer(
     prepared = ground.prepared(cells, place)
     kept = _kept(classifier, prepared, place)
     warnings = ground.warnings(prepared, accept_flaws)
+    known = ground.told(classifier) if cells is None and place is None else None
     still_wanted = Repeated(progress)
     try:
         with heeding(still_wanted.check):
             problems, results, scores = _compute(
-                classifier, prepared, chosen, settings, score, target, against, still_wanted, kept
+                classifier, prepared, chosen, settings, score, target, against, still_wanted, kept, known
             )
             part = None
             if kept is not None:
@@ -227,6 +228,7 @@ def _compute(
     against: str | None,
     progress: Progress | None,
     kept: Tensor | None,
+    known: Tensor | None,
 ) -> tuple[list[Problem], list[Result], Tensor]:
     """For every input its problem, the method's result, and the classifier's scores."""
     from napari_attribution.methods.posing import pose
@@ -240,6 +242,7 @@ def _compute(
         settings.fill,
         lambda index, count: _windowed(progress, index, count),
         kept,
+        known,
     )
     compute = import_module(f"napari_attribution.methods.{method.module}").compute
     problems = list(posed)

@@ -45,6 +45,7 @@ class Ground:
         self._whole: Prepared | None = None
         self._doubts: list[str] | None = None
         self._ends: dict[tuple[str, str, Fill], Tensor] = {}
+        self._told: tuple[Classifier, Tensor] | None = None
 
     @property
     def of_fields(self) -> bool:
@@ -63,7 +64,7 @@ class Ground:
 
     def prepared(self, cells: npt.ArrayLike | None, place: Place | None) -> Prepared:
         """The inputs; raises what `prepare` raises."""
-        if not self.of_fields:
+        if not self.of_fields and (cells is not None or place is not None):
             return prepare(self.well, self.card, self.stain_map, cells, place)
         if place is not None:
             window_about(place, self.well.shape, self.card)
@@ -90,6 +91,14 @@ class Ground:
             )
             self._doubts = [d.sentence for d in doubts if d.ok is False or (d.ok is None and d.serious)]
         return [*(flaw.sentence for flaw in found), *self._doubts]
+
+    def tell(self, classifier: Classifier, scores: Tensor) -> None:
+        """Keep a classifier's (N, K) scores of the well as it is, found together with other wells', on the CPU."""
+        self._told = (classifier, scores)
+
+    def told(self, classifier: Classifier) -> Tensor | None:
+        """The (N, K) scores of the well as it is, where this classifier's were told."""
+        return self._told[1] if self._told is not None and self._told[0] is classifier else None
 
     def ends(self, classifier: Classifier, prepared: Prepared, fill: Fill) -> Tensor:
         """(2, K) scores of the one input as it is, and of its fill alone; on the CPU."""

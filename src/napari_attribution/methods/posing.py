@@ -24,6 +24,7 @@ def pose(
     fill: Fill,
     progress: Callable[[int, int], Progress] | None = None,
     kept: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> tuple[tuple[Problem, ...], Tensor]:
     """One problem an input, and the classifier's (N, K) scores, on the CPU.
 
@@ -37,6 +38,8 @@ def pose(
         From (number of the input, inputs in all) to the progress of its problem.
     kept : (N, 1, h, w) Tensor, optional
         How much of each pixel is left; the rest is the fill. All of it where none is given.
+    known : (N, K) Tensor, optional
+        The classifier's scores of the inputs as they are, where they have been asked for already.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def pose(
             one + part[None] * (x - one) for one, part, x in zip(fills, kept.to(inputs.device), inputs, strict=True)
         ]
         inputs = torch.cat(filled)
-    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu()
+    scores = classifier.scores_of_many(lambda part: inputs[part], len(inputs)).cpu() if known is None else known
     if not bool(torch.isfinite(scores).all()):
         raise ClassifierError(
             "The classifier's scores for this well are not numbers (NaN or infinity). Check the normalisation on its card "

@@ -1,0 +1,50 @@
+"""From fields to wells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLAGS_APART, SENTENCES_APART = "; ", " "
+
+
+def by_well(fields: pd.DataFrame) -> pd.DataFrame:
+    """One row a well, in the order of the fields; see `Results.wells`.
+
+    Parameters
+    ----------
+    fields : DataFrame
+        The table of fields.
+    """
+    import pandas as pd
+
+    groups = fields.groupby("well", sort=False)
+    found = groups[["plate", "row", "column"]].first()
+    for name in fields.columns.difference([*found.columns, "well", "field", "flags", "why", "error"], sort=False):
+        column = fields[name]
+        if pd.api.types.is_numeric_dtype(column):
+            found[name] = groups[name].mean()
+        else:
+            found[name] = _most_frequent(fields, name).reindex(found.index)
+    for name, apart in (("flags", FLAGS_APART), ("why", SENTENCES_APART), ("error", SENTENCES_APART)):
+        if name in fields:
+            found[name] = groups[name].agg(lambda texts, apart=apart: apart.join(_each_once(texts, apart)))
+    found["fields"] = groups.size()
+    found["failed"] = (fields["error"] != "").groupby(fields["well"], sort=False).sum()
+    return found.reset_index()
+
+
+def _most_frequent(fields: pd.DataFrame, name: str) -> pd.Series[str]:
+    """Of each well; of equals the one that comes first."""
+    counts = fields.groupby(["well", name], sort=False).size().reset_index(name="count")
+    return counts.sort_values("count", ascending=False, kind="stable").drop_duplicates("well").set_index("well")[name]
+
+
+def _each_once(texts: Iterable[str | None], apart: str) -> list[str]:
+    """What stands in any of the texts; flags are told apart, sentences are taken whole."""
+    if apart == FLAGS_APART:
+        texts = (part for text in texts if text for part in text.split(apart))
+    return list(dict.fromkeys(text for text in texts if text))

@@ -1,0 +1,216 @@
+"""The ledger: what of a run is done. Each chunk is committed whole, and a run that was stopped goes on after the last of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_attribution.errors import OutputError
+from napari_attribution.keeping.files import check_folder, written_whole
+from napari_attribution.screens.results.folder import LOCK, PARTS, PLATE, RECORD, TABLE
+from napari_attribution.screens.results.notes import NAME as NOTES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from napari_attribution.screens.run.plan import Plan
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Have the folder of results to oneself. The lock of a run that was killed does not stand in the way.
+
+    Raises
+    ------
+    OutputError
+        Where another run has it, or nothing can be written there.
+    """
+    from filelock import FileLock, Timeout
+
+    check_folder(out)
+    lock = FileLock(out / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError(
+            f"Another run is writing its results to {out}. Wait for it, stop it, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            f"{out} cannot be locked ({error.strerror or error}), so two runs might write there. Choose another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Ledger:
+    """What is done of a plan, in a folder of results.
+
+    Parameters
+    ----------
+    out : Path
+    record : dict
+        As it stands in `record.json`.
+    """
+
+    def __init__(self, out: Path, record: dict[str, Any]) -> None:
+        self.out, self.record = out, record
+        self._parts = out / PARTS
+
+    @classmethod
+    def found(cls, out: Path, plan: Plan) -> Ledger | None:
+        """That of the run that was begun here; None where there is none.
+
+        Raises
+        ------
+        OutputError
+            Where the folder holds something else: another plan's results, or no results at all.
+        """
+        try:
+            record = json.loads((out / RECORD).read_text("utf-8"))
+            begun = record["plan"], record["sha256_of_plan"]
+        except FileNotFoundError:
+            _check_empty(out)
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OutputError(f"{out / RECORD} cannot be read ({error}). Choose another folder.") from None
+        if begun[1] != plan.hash:
+            raise OutputError(
+                f"{out} holds the results of another question: {_difference(begun[0], plan.model_dump(mode='json'))}. Choose "
+                "another folder, or ask the same question again."
+            )
+        return cls(out, record)
+
+    @property
+    def finished(self) -> bool:
+        return (self.out / TABLE).is_file()
+
+    @property
+    def chunk(self) -> int:
+        """Fields in a chunk."""
+        return int(self.record["fields_in_a_chunk"])
+
+    def write_record(self, **changes: Any) -> None:
+        """Change what stands in the record."""
+        self.record |= changes
+        with written_whole(self.out / RECORD) as temporary:
+            temporary.write_text(json.dumps(self.record, indent=1, ensure_ascii=False), "utf-8")
+
+    def open(self) -> dict[int, int]:
+        """Make room for parts, clear away what was in the making, and tell what is done: rows by the number of the chunk.
+
+        Raises
+        ------
+        OutputError
+            Where nothing can be written there.
+        """
+        import pyarrow.parquet as pq
+
+        check_folder(self._parts)
+        for path in self._parts.iterdir():
+            if path.suffix != ".parquet" or path.name.startswith("."):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        return {int(path.stem): pq.read_metadata(path).num_rows for path in self._committed()}
+
+    def _committed(self) -> list[Path]:
+        return sorted(self._parts.glob("[0-9]*.parquet"))
+
+    def commit(self, number: int, rows: pa.Table) -> None:
+        """Keep a chunk's rows for good.
+
+        Raises
+        ------
+        OutputError
+            Where they cannot be written.
+        """
+        write_table(self._parts / f"{number:08}.parquet", rows)
+
+    def rows(self) -> pa.Table:
+        """All rows that are committed, in the order of the plate."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        return pa.concat_tables([pq.read_table(path) for path in self._committed()]).combine_chunks()
+
+    def close(self) -> None:
+        """Take the parts away."""
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table so that it is whole, and on the disk, before it has its name.
+
+    Raises
+    ------
+    OutputError
+        Where it cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(buffer.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check_empty(out: Path) -> None:
+    """A folder in which a run begins holds nothing but what one that was killed at once, or a person's notes, left."""
+    strange = [
+        path.name for path in out.iterdir() if path.name not in (LOCK, PLATE, NOTES) and ".writing." not in path.name
+    ]
+    if strange:
+        raise OutputError(
+            f"{out} holds other things than a screen's results ({', '.join(sorted(strange)[:3])}). Choose a new or an empty "
+            "folder."
+        )
+
+
+def _difference(begun: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """What of two plans differs, in words."""
+    said = []
+    for key, name in _NAMES.items():
+        if begun.get(key) != wanted[key]:
+            said.append(f"{name} {_short(begun.get(key))}, now {_short(wanted[key])}")
+    plates = [plan.get("plate", {}) for plan in (begun, wanted)]
+    for key in ("source", "stains", "fields", "told", "sha256_of_fields"):
+        if plates[0].get(key) != plates[1].get(key):
+            said.append(_PLATE[key].format(*(_short(plate.get(key)) for plate in plates)))
+            break
+    return "; ".join(said) or "they were written by another version"
+
+
+_NAMES = {
+    "sha256": "the classifier was",
+    "card": "the card was",
+    "stain_map": "the stains were",
+    "methods": "the methods were",
+    "target": "the class was",
+    "score": "the score was",
+    "against": "the other class was",
+    "faithfulness": "faithfulness was",
+    "maps": "writing of maps was",
+    "accept_flaws": "accepting flaws was",
+    "batch_bytes": "the batch bytes were",
+}
+_PLATE = {
+    "source": "the plate was {}, now {}",
+    "stains": "the plate's stains were {}, now {}",
+    "fields": "the plate had {} fields, now {}",
+    "told": "the conditions were others",
+    "sha256_of_fields": "the fields were read in another way",
+}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

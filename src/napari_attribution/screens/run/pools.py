@@ -1,0 +1,171 @@
+"""Where chunks are worked on: threads of this process, processes of this machine, or the workers of a cluster.
+
+All are asked in the same way, as executors of the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_attribution.errors import Cancelled, DeviceError, RequestError
+from napari_attribution.screens.run.answers import Work, explain_chunk
+from napari_attribution.screens.run.chunks import IN_HAND
+from napari_attribution.screens.run.columns import Values
+from napari_attribution.wells.plate import Field
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+PATIENCE = 30
+"""Seconds that a cluster has to answer, and to have a worker."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers.
+
+    Parameters
+    ----------
+    ask : callable
+        Takes a chunk's fields; the future gives their values.
+    room : callable
+        How many chunks to have in hand, now.
+    killed : tuple of exception types
+        What a future raises where workers died over its chunk.
+    workers : int
+        How many processes there are; 0 for this one.
+    """
+
+    ask: Callable[[Sequence[Field]], Future[list[Values]]]
+    room: Callable[[], int]
+    killed: tuple[type[BaseException], ...] = ()
+    workers: int = 0
+
+
+@contextmanager
+def pool_of(work: Work, workers: int, scheduler: str | None) -> Iterator[Pool]:
+    """The workers that are asked for; when the context ends, what they still have in hand is dropped.
+
+    Parameters
+    ----------
+    work : Work
+    workers : int
+        1 for this process alone, more for so many processes of this machine.
+    scheduler : str, optional
+        Address of a dask cluster's scheduler, whose workers are taken instead.
+
+    Raises
+    ------
+    RequestError
+        For workers that cannot be had.
+    """
+    if workers < 1:
+        raise RequestError(f"At least one worker is needed, found {workers}.")
+    if scheduler is not None and workers > 1:
+        raise RequestError("A cluster has its own workers: name their number or a scheduler, not both.")
+    if scheduler is None and workers == 1:
+        with _threads(work) as pool:
+            yield pool
+    else:
+        with ExitStack() as stack:
+            client = stack.enter_context(_local(workers) if scheduler is None else _joined(scheduler, work))
+            yield stack.enter_context(_cluster(work, client))
+
+
+@contextmanager
+def _threads(work: Work) -> Iterator[Pool]:
+    """Threads of this process, which take turns at the device."""
+    stopped = threading.Event()
+
+    def heed() -> None:
+        if stopped.is_set():
+            raise Cancelled("The run was stopped.")
+
+    executor = ThreadPoolExecutor(IN_HAND, thread_name_prefix="chunk")
+    try:
+        yield Pool(lambda fields: executor.submit(explain_chunk, work, fields, heed), lambda: IN_HAND)
+    finally:
+        stopped.set()
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _cluster(work: Work, client: Client) -> Iterator[Pool]:
+    from distributed import KilledWorker
+
+    executor: Executor = client.get_executor(pure=False)
+    workers = len(client.scheduler_info(n_workers=-1)["workers"])
+
+    def room() -> int:
+        threads = client.nthreads().values()
+        return max(1, sum(min(IN_HAND, count) for count in threads) + len(threads))
+
+    try:
+        yield Pool(lambda fields: executor.submit(explain_chunk, work, fields), room, (KilledWorker,), workers)
+    finally:
+        executor.shutdown(wait=False)
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Client]:
+    """So many processes of this machine, each with its share of the cores."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    cores = max(1, (os.cpu_count() or 1) // workers)
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), cores)
+    with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": limits}),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=IN_HAND,
+            processes=True,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _joined(scheduler: str, work: Work) -> Iterator[Client]:
+    """The cluster at an address.
+
+    Raises
+    ------
+    RequestError
+        Where there is none, it has no workers, or they do not see the folder of results.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=PATIENCE)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise RequestError(f"No dask scheduler answers at {scheduler} ({error}). Check the address.") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise RequestError(
+                f"The scheduler at {scheduler} has no workers. Start some (dask worker {scheduler})."
+            ) from None
+        blind = [worker for worker, sees in client.run(os.path.isdir, work.out).items() if not sees]
+        if blind:
+            raise RequestError(
+                f"The worker at {blind[0]} does not see {work.out}. Choose a folder that all machines share."
+            )
+        yield client
+
+
+def lost(scheduler: str | None) -> DeviceError:
+    """What is said where the workers went away."""
+    where = f"The cluster at {scheduler}" if scheduler else "The worker processes"
+    return DeviceError(f"{where} went away. What was done is kept; the same command goes on.")
