@@ -58,8 +58,8 @@ def write_plate(folder: Path, fields: Iterable[Field]) -> None:
     OutputError
         Where it cannot be written.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     number, text, real = pa.int32(), pa.string(), pa.float64()
     kinds = {"well": text, "field": number, "reading": text, "missing": text, "pixel_height": real, "pixel_width": real}
@@ -82,8 +82,8 @@ def read_fields(folder: Path, well: str | None = None) -> Iterator[Field]:
     RecordError
         Where they are not there, or cannot be read.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     wanted = None if well is None else [("well", "=", well)]
     try:

@@ -53,13 +53,14 @@ class Results:
             Where it cannot be read.
         """
         check_packages("pyarrow", "pandas")
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         try:
-            return pq.read_table(self.path / TABLE).to_pandas()
+            table: pd.DataFrame = pq.read_table(self.path / TABLE).to_pandas()
         except (OSError, pa.ArrowException) as error:
             raise RecordError(f"{self.path / TABLE} cannot be read ({error}). Run the screen anew.") from None
+        return table
 
     @property
     def stains(self) -> tuple[str, ...]:
@@ -107,9 +108,10 @@ class Results:
         path = self.path / MAPS / image_of(Field(well, field, {}))
         try:
             group = zarr.open_group(str(path), mode="r")
-            labels = [channel["label"] for channel in group.attrs["omero"]["channels"]]  # type: ignore[index,call-overload,union-attr]
-            planes = np.asarray(group["0"][:])  # type: ignore[index]
-            return dict(zip(labels, planes, strict=True))
+            told: Any = group.attrs["omero"]
+            image: Any = group["0"]
+            labels = [channel["label"] for channel in told["channels"]]
+            return dict(zip(labels, np.asarray(image[:]), strict=True))
         except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RecordError(
                 f"{well} field {field} has no maps in these results: it failed, or the run was asked for none ({error})."

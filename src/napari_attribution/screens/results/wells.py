@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def by_well(fields: pd.DataFrame) -> pd.DataFrame:
             found[name] = _most_frequent(fields, name).reindex(found.index)
     for name, apart in (("flags", FLAGS_APART), ("why", SENTENCES_APART), ("error", SENTENCES_APART)):
         if name in fields:
-            found[name] = groups[name].agg(lambda texts, apart=apart: apart.join(_each_once(texts, apart)))
+            found[name] = groups[name].agg(partial(_together, apart=apart))
     found["fields"] = groups.size()
     found["failed"] = (fields["error"] != "").groupby(fields["well"], sort=False).sum()
     return found.reset_index()
@@ -43,8 +44,8 @@ def _most_frequent(fields: pd.DataFrame, name: str) -> pd.Series[str]:
     return counts.sort_values("count", ascending=False, kind="stable").drop_duplicates("well").set_index("well")[name]
 
 
-def _each_once(texts: Iterable[str | None], apart: str) -> list[str]:
-    """What stands in any of the texts; flags are told apart, sentences are taken whole."""
+def _together(texts: Iterable[str | None], apart: str) -> str:
+    """What stands in any of the texts, once; flags are told apart, sentences are taken whole."""
     if apart == FLAGS_APART:
         texts = (part for text in texts if text for part in text.split(apart))
-    return list(dict.fromkeys(text for text in texts if text))
+    return apart.join(dict.fromkeys(text for text in texts if text))

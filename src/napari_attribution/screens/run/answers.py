@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ class _InHand:
     field: Field
     well: Well | None = None
     ground: Ground | None = None
-    explained: list[Explained] = field(default_factory=list)
+    explained: list[Explained] = made(default_factory=list)
     seconds: float = 0.0
     error: str = ""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_attribution.wells.plate import Field, row_and_column
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from napari_attribution.methods.explain import Explained
     from napari_attribution.screens.run.plan import Plan
@@ -37,7 +37,7 @@ def _answered(plan: Plan) -> Iterator[str]:
 
 def schema(plan: Plan) -> pa.Schema:
     """The columns of one field by itself; what only the whole plate tells is added in the end, before the seconds."""
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from napari_attribution.screens.quality.measures import field_columns
 
@@ -80,7 +80,7 @@ def values_of(explained: Sequence[Explained], plan: Plan) -> Values:
 
 def table_of(plan: Plan, columns: pa.Schema, fields: Sequence[Field], values: Sequence[Values]) -> pa.Table:
     """The rows of some fields; NaN for numbers that are not there, and no text for texts."""
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     rows = [_row(plan, field, value) for field, value in zip(fields, values, strict=True)]
     real = pa.float64()

@@ -11,7 +11,7 @@ from napari_attribution.screens.run.maps import describe_plate
 from napari_attribution.wells.plate import Field
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from napari_attribution.screens.run.plan import Plan
 
@@ -55,7 +55,7 @@ def _judged(rows: pa.Table) -> tuple[pa.Table, str | None]:
 
 
 def _unflagged(rows: pa.Table) -> pa.Table:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     at = rows.schema.get_field_index("seconds")
     for name in ("why", "flags"):

@@ -17,7 +17,7 @@ from napari_attribution.screens.results.folder import LOCK, PARTS, PLATE, RECORD
 from napari_attribution.screens.results.notes import NAME as NOTES
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from napari_attribution.screens.run.plan import Plan
 
@@ -112,7 +112,7 @@ class Ledger:
         OutputError
             Where nothing can be written there.
         """
-        import pyarrow.parquet as pq
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         check_folder(self._parts)
         for path in self._parts.iterdir():
@@ -135,8 +135,8 @@ class Ledger:
 
     def rows(self) -> pa.Table:
         """All rows that are committed, in the order of the plate."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         return pa.concat_tables([pq.read_table(path) for path in self._committed()]).combine_chunks()
 
@@ -153,7 +153,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     OutputError
         Where it cannot be written.
     """
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")

@@ -56,7 +56,7 @@ def write_maps(
         Where they cannot be written.
     """
     import zarr
-    from numcodecs import Blosc
+    from numcodecs import Blosc  # type: ignore[import-untyped]
 
     path = out / MAPS / image_of(field)
     pixels = np.stack(list(channels.values()))

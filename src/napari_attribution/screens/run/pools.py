@@ -99,11 +99,11 @@ def _threads(work: Work) -> Iterator[Pool]:
 def _cluster(work: Work, client: Client) -> Iterator[Pool]:
     from distributed import KilledWorker
 
-    executor: Executor = client.get_executor(pure=False)
+    executor: Executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
     workers = len(client.scheduler_info(n_workers=-1)["workers"])
 
     def room() -> int:
-        threads = client.nthreads().values()
+        threads: list[int] = list(client.nthreads().values())  # type: ignore[no-untyped-call]
         return max(1, sum(min(IN_HAND, count) for count in threads) + len(threads))
 
     try:
@@ -122,7 +122,7 @@ def _local(workers: int) -> Iterator[Client]:
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), cores)
     with (
         dask.config.set({"distributed.nanny.pre-spawn-environ": limits}),
-        LocalCluster(
+        LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=workers,
             threads_per_worker=IN_HAND,
             processes=True,
@@ -130,7 +130,7 @@ def _local(workers: int) -> Iterator[Client]:
             dashboard_address=None,
             silence_logs=50,
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         yield client
 
@@ -147,7 +147,7 @@ def _joined(scheduler: str, work: Work) -> Iterator[Client]:
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=PATIENCE)
+        client = Client(scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise RequestError(f"No dask scheduler answers at {scheduler} ({error}). Check the address.") from None
     with client:

@@ -123,7 +123,7 @@ def run_screen(
     check_packages("pyarrow", "zarr", *(("distributed",) if workers > 1 or scheduler else ()))
     folder = Path(out).absolute()
     plate = chosen_wells(plate, wells)
-    loaded = load_classifier(classifier, device, card, time_limit=time_limit)
+    loaded = load_classifier(Path(classifier), device, card, time_limit=time_limit)
     plan = make_plan(
         plate,
         loaded,
