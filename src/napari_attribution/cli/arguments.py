@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_attribution.errors import RequestError
 
@@ -29,6 +30,14 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
             raise RequestError(f"{option} takes NAME=VALUE, found {text!r}.")
         pairs[name.strip()] = value.strip()
     return pairs
+
+
+def value(text: str) -> Any:
+    """A plain value, read as JSON where it is JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def numbers(text: str, option: str) -> tuple[float, ...]:

@@ -102,11 +102,5 @@ def _cells(path: str | None) -> npt.NDArray[np.float64] | None:
 
 
 def _parameters(settings: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE pairs as plain values; a value is read as JSON where it is JSON."""
-    values: dict[str, Any] = {}
-    for name, text in arguments.pairs(settings, "--set").items():
-        try:
-            values[name] = json.loads(text)
-        except ValueError:
-            values[name] = text
-    return values
+    """NAME=VALUE pairs as plain values."""
+    return {name: arguments.value(text) for name, text in arguments.pairs(settings, "--set").items()}
