@@ -1,6 +1,6 @@
 """Why does the classifier call this well a hit? Attribution maps and stain importance for TorchScript classifiers.
 
-The public face: `read_well`, `load_classifier`, `explain`, and what travels between them. Importing this package is
+The public face: `read_well`, `read_plate`, `load_classifier`, `explain`, and what travels between them. Importing this package is
 cheap; torch is imported when a classifier is first loaded.
 """
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from napari_attribution.methods import Attribution as Attribution
     from napari_attribution.methods.channels.importance import channel_importance as channel_importance
     from napari_attribution.wells import Place as Place
+    from napari_attribution.wells import Plate as Plate
     from napari_attribution.wells import Well as Well
+    from napari_attribution.wells import read_plate as read_plate
     from napari_attribution.wells import read_well as read_well
 
 __version__ = "0.1.0"
@@ -24,10 +26,12 @@ _HOME = {
     "Classifier": "classifiers",
     "ClassifierCard": "classifiers",
     "Place": "wells",
+    "Plate": "wells",
     "Well": "wells",
     "channel_importance": "methods.channels.importance",
     "explain": "faithfulness.explain",
     "load_classifier": "classifiers",
+    "read_plate": "wells",
     "read_well": "wells",
 }
 
@@ -36,10 +40,12 @@ __all__ = [
     "Classifier",
     "ClassifierCard",
     "Place",
+    "Plate",
     "Well",
     "channel_importance",
     "explain",
     "load_classifier",
+    "read_plate",
     "read_well",
 ]
 

@@ -101,7 +101,7 @@ class Field:
         lacking = [stain for stain in self.stains if stain.casefold() not in there]
         if lacking:
             raise self._lacking(lacking)
-        return replace(well, position=self.position, field=self.number, pixel_size=self.pixel_size or well.pixel_size)
+        return replace(well, position=self.position, field=self.number, pixel_size=well.pixel_size or self.pixel_size)
 
     def _lacking(self, stains: Sequence[str]) -> WellError:
         many = len(stains) > 1

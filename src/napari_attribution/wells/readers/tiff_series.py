@@ -23,9 +23,9 @@ from napari_attribution.wells.well import Well
 
 def read_folder(folder: Path, project: str | None, wanted: int | None, pattern: str | None) -> Well:
     """The one field that a folder holds."""
-    files = _images(folder)
+    files = images_in(folder)
     if not files:
-        inner = sorted(sub for sub in folder.iterdir() if sub.is_dir() and _images(sub))
+        inner = sorted(sub for sub in folder.iterdir() if sub.is_dir() and images_in(sub))
         advice = f" The images lie in folders within it ({names.listed(inner)}); give one of those." if inner else ""
         raise WellError(f"The folder {folder.name} holds no TIFF images ({', '.join(SUFFIXES)}).{advice}")
     places = _all_placed(files, _patterns(pattern))
@@ -68,7 +68,7 @@ def read_with_siblings(file: Path, project: str | None, wanted: int | None, patt
         return _lonely(file, well, place(file, rule))
     given = place(file, rule)
     assert given is not None
-    found = (place(other, rule) for other in _images(file.parent))
+    found = (place(other, rule) for other in images_in(file.parent))
     same = [one for one in found if one is not None and one.key == given.key and one.time == given.time]
     if rule.cautious:
         same = [one for one in same if one.certain] if given.certain else []
@@ -182,9 +182,15 @@ def _different_planes(planes: Sequence[Place], project: str | None) -> None:
     if len(planes) > 1 and project is None:
         raise WellError(
             f"{planes[0]} is a focal stack: {len(planes)} focal planes in files of their own "
-            f"({names.listed([one.file for one in planes], 3)}). "
+            f"({names.listed(_told_apart([one.file for one in planes]), 3)}). "
             "Project them (project: max, mean or middle), or give the files of one plane as a list."
         )
+
+
+def _told_apart(files: Sequence[Path]) -> list[str]:
+    """The files' names, with their folders where they have one name."""
+    alike = len({file.name for file in files}) < len(files)
+    return [f"{file.parent.name}/{file.name}" if alike else file.name for file in files]
 
 
 def _stains(places: Sequence[Place], wells: Sequence[Well]) -> tuple[tuple[str, ...], bool]:
@@ -227,7 +233,7 @@ def _patterns(pattern: str | None) -> tuple[NamePattern, ...]:
     return PATTERNS if pattern is None else (users_pattern(pattern),)
 
 
-def _images(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     """The TIFF files of a folder, without thumbnails and hidden files."""
     return sorted(
         file
