@@ -57,7 +57,8 @@ def ends(ranked: Sequence[int], each: int) -> list[int]:
 def make(
     results: Results,
     wells: Wells,
-    chosen: Sequence[int],
+    ranked: Sequence[int],
+    each: int,
     column: str,
     method: str,
     columns: int,
@@ -69,8 +70,10 @@ def make(
     ----------
     results : Results
     wells : Wells
-    chosen : sequence of int
-        Places in `wells`.
+    ranked : sequence of int
+        Places in `wells`, highest first.
+    each : int
+        How many of either end.
     column : str
         Whose value stands under each.
     method : str
@@ -80,6 +83,7 @@ def make(
     progress : callable
         Told of every thumbnail; may raise to stop.
     """
+    chosen = ends(ranked, each)
     names = [wells.positions[at] for at in chosen]
     sights = []
     for done, well in enumerate(names):
@@ -87,7 +91,10 @@ def make(
         sights.append(small(sight_of(results, well, first_field(wells, well), method), SIDE))
     light = Light.over(sights)
     pixels = mosaic([picture(one, light) for one in sights], columns, SIDE, GAP, CAPTION)
-    captions = tuple(f"{well}  {wells.text(well, column)}" for well in names)
+    place = {at: number + 1 for number, at in enumerate(ranked)}
+    captions = tuple(
+        f"{place[at]}.  {well}  {wells.text(well, column)}" for at, well in zip(chosen, names, strict=True)
+    )
     return Montage(pixels, tuple(names), columns, captions)
 
 

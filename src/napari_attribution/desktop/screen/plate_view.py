@@ -226,11 +226,10 @@ class PlateView(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         hatch = QColor(self._ink)
         hatch.setAlpha(110)
-        for row in range(rows):
-            for column in range(columns):
-                known = (row, column) in there
-                brush = QBrush(plain) if known else QBrush(hatch, Qt.BrushStyle.BDiagPattern)
-                painter.fillRect(self.rect_of((row, column)), brush)
+        painter.fillRect(QRect(self._left, self._top, columns * side, rows * side), plain)
+        for place in ((row, column) for row in range(rows) for column in range(columns)):
+            if place not in there:
+                painter.fillRect(self.rect_of(place), QBrush(hatch, Qt.BrushStyle.BDiagPattern))
         colours = marked.colours.copy()
         for row, column in marked.dimmed:
             colours[row, column, 3] = min(int(colours[row, column, 3]), DIMMED)

@@ -148,13 +148,13 @@ class Showing:
         results, wells, column, method = state.results, state.wells, state.column, state.method
         if results is None or wells is None:
             return
-        chosen = montage.ends(state.ranked, each)
-        if not chosen:
+        ranked = tuple(state.ranked)
+        if not ranked:
             return
         columns = min(IN_A_ROW, each)
 
         def work(report: Report) -> montage.Montage:
-            return montage.make(results, wells, chosen, column, method, columns, report)
+            return montage.make(results, wells, ranked, each, column, method, columns, report)
 
         def done(made: montage.Montage) -> None:
             state.drawing, state.montage = False, made
@@ -172,7 +172,7 @@ class Showing:
             state.progress = (done, total)
             self._changed()
 
-        state.drawing, state.failure, state.progress = True, None, (0, len(chosen))
+        state.drawing, state.failure, state.progress = True, None, (0, len(montage.ends(ranked, each)))
         self._jobs.start(DRAW, work, done, failed, progressed)
         self._changed()
 

@@ -1,0 +1,280 @@
+"""A run from the dock: which plate, which classifier, where to; its progress; and how it is stopped and goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_attribution.desktop import sample
+from napari_attribution.desktop.explain.controller import Controller
+from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
+from napari_attribution.desktop.screen.resuming import Unfinished
+from napari_attribution.desktop.torch_import import import_torch
+from napari_attribution.desktop.widgets import figures
+from napari_attribution.errors import OutputError
+
+if TYPE_CHECKING:
+    from napari_attribution.wells.plate import Plate
+
+RUN, LOOK = "run", "look at plate"
+"""Kinds of jobs."""
+
+
+@dataclass
+class Wanted:
+    """What is to be run.
+
+    Parameters
+    ----------
+    plate : str
+        Folder or URL; empty where none is chosen.
+    pattern, conditions : str
+        How files are named, and the table of what was done to the wells; empty for what the plate itself says.
+    classifier : Path, optional
+        None for the one of the dock "Explain well".
+    methods : tuple of str
+    out : Path, optional
+        Folder of results.
+    """
+
+    plate: str = ""
+    pattern: str = ""
+    conditions: str = ""
+    classifier: Path | None = None
+    methods: tuple[str, ...] = ("pixel-ablation-cam",)
+    out: Path | None = None
+
+
+@dataclass
+class RunState:
+    """How the run stands.
+
+    Parameters
+    ----------
+    wanted : Wanted
+    plate : Plate, optional
+        As it was read for `wanted`; what there is of it, before anything is run.
+    preview : str
+        How its files map to wells, in words.
+    looking, running : bool
+    failure : Failure, optional
+    out : Path, optional
+        Where the run that is under way, or was the last, writes its results.
+    progress : (int, int)
+        Fields done and in all.
+    since, before : float, int
+        When the first progress of this run was told, and how many fields were done by then.
+    unfinished : Unfinished, optional
+        A run that was begun in a folder that was to be opened, or was stopped here.
+    said : str
+    """
+
+    wanted: Wanted = field(default_factory=Wanted)
+    plate: Plate | None = None
+    preview: str = ""
+    looking: bool = False
+    running: bool = False
+    failure: Failure | None = None
+    out: Path | None = None
+    progress: tuple[int, int] = (0, 0)
+    since: float = 0.0
+    before: int = 0
+    unfinished: Unfinished | None = None
+    said: str = ""
+
+
+class Running:
+    """Runs screens, one at a time, while the window stays free.
+
+    Parameters
+    ----------
+    controller : Controller
+        Whose classifier is taken where no other is chosen.
+    post : callable
+        See `Jobs`.
+    changed : callable
+        Called after every change of `state`.
+    finished : callable
+        Takes the folder of the results.
+    """
+
+    def __init__(
+        self, controller: Controller, post: Post, changed: Callable[[], None], finished: Callable[[Path], None]
+    ) -> None:
+        self.controller = controller
+        self.state = RunState()
+        # Another worker than that of the wells: these are looked at meanwhile.
+        self.jobs = Jobs(post)
+        self._changed, self._finished = changed, finished
+
+    def close(self) -> None:
+        """Stop; what is done stays done."""
+        self.jobs.close()
+
+    # ---------------------------------------------------------------------------------------------------- choose
+
+    def want(self, **values: Any) -> None:
+        """Change what is to be run."""
+        state = self.state
+        anew = any(name in ("plate", "pattern", "conditions") for name in values)
+        for name, value in values.items():
+            setattr(state.wanted, name, value)
+        state.failure, state.said, state.unfinished = None, "", None
+        if anew:
+            self._look()
+        self._changed()
+
+    def want_sample(self) -> None:
+        """The sample plate and its classifier."""
+        try:
+            plate, classifier = sample.plate(), sample.classifier()
+        except OutputError as error:
+            self.state.failure = Failure(str(error), error)
+            self._changed()
+            return
+        self.want(plate=str(plate), pattern="", conditions="", classifier=classifier)
+
+    @property
+    def classifier(self) -> Path | None:
+        """The file of the classifier that would be taken."""
+        return self.state.wanted.classifier or self.controller.state.path
+
+    def obstacle(self) -> str:
+        """What is missing before it can be run; empty where nothing is."""
+        wanted, state = self.state.wanted, self.state
+        if not wanted.plate:
+            return "Choose a plate: its folder, or the address of an OME-Zarr plate."
+        if state.looking:
+            return "Looking at the plate ..."
+        if state.plate is None:
+            return state.failure.sentence if state.failure else "Choose a plate that can be read."
+        if self.classifier is None:
+            return "Choose a classifier: a TorchScript or .pt2 file."
+        if not wanted.methods:
+            return "Choose at least one method."
+        if wanted.out is None:
+            return "Choose a folder for the results."
+        return ""
+
+    def _look(self) -> None:
+        """Find out what the plate is, before anything is run."""
+        state = self.state
+        wanted = state.wanted
+        state.plate, state.preview, state.looking = None, "", False
+        self.jobs.cancel(LOOK)
+        if not wanted.plate:
+            return
+        path, pattern, conditions = wanted.plate, wanted.pattern or None, wanted.conditions or None
+
+        def work(_report: Report) -> tuple[Plate, str]:
+            from napari_attribution.desktop.screen.preview import look
+
+            return look(path, pattern, conditions)
+
+        def done(found: tuple[Plate, str]) -> None:
+            state.plate, state.preview = found
+            state.looking = False
+            self._changed()
+
+        def failed(failure: Failure) -> None:
+            state.looking, state.failure = False, failure
+            self._changed()
+
+        state.looking = True
+        self.jobs.start(LOOK, work, done, failed)
+
+    # ------------------------------------------------------------------------------------------------------- run
+
+    def run(self) -> None:
+        """Run what is wanted; in a folder where the same was stopped, go on."""
+        wanted, classifier = self.state.wanted, self.classifier
+        plate, out = self.state.plate, wanted.out
+        if self.obstacle() or plate is None or classifier is None or out is None:
+            self._changed()
+            return
+        device, own = self.controller.state.device, self.controller.state
+        asked: dict[str, Any] = {"methods": wanted.methods, "device": device}
+        if own.path == classifier and own.classifier is not None:
+            asked["card"] = own.classifier.card
+        self._start(lambda: plate, classifier, out, asked)
+
+    def resume(self) -> None:
+        """Go on with the run that was stopped, as it was asked for then."""
+        unfinished = self.state.unfinished
+        if unfinished is not None:
+            asked = {**unfinished.asked, "device": self.controller.state.device}
+            self._start(unfinished.plate, unfinished.classifier, unfinished.folder, asked)
+
+    def _start(self, plate: Callable[[], Plate], classifier: Path, out: Path, asked: dict[str, Any]) -> None:
+        state = self.state
+
+        def work(report: Report) -> Path:
+            import_torch()
+            from napari_attribution.screens.run.screen import run_screen
+
+            limit = {"time_limit": None} if sample.is_ours(classifier) else {}
+            return run_screen(plate(), classifier, out, progress=report, **asked, **limit).path
+
+        def done(path: Path) -> None:
+            state.running = False
+            state.said = f"The run is finished: {state.progress[1]:,} fields.".replace(",", "\u2009")
+            self._finished(path)
+            self._changed()
+
+        def failed(failure: Failure) -> None:
+            state.running, state.failure = False, failure
+            self._stopped(out)
+            self._changed()
+
+        def progressed(done: int, total: int) -> None:
+            if not state.since:
+                state.since, state.before = time.monotonic(), done
+            state.progress = (done, total)
+            self._changed()
+
+        state.running, state.failure, state.said, state.unfinished = True, None, "", None
+        state.out, state.progress, state.since, state.before = out, (0, 0), 0.0, 0
+        self.jobs.start(RUN, work, done, failed, progressed)
+        self._changed()
+
+    def cancel(self) -> None:
+        """Stop; what is done is kept, and the run can go on."""
+        self.jobs.cancel(RUN)
+        self.state.running = False
+        done, total = self.state.progress
+        self.state.said = f"Stopped after {done} of {total} fields. They are kept: run the same again to go on."
+        self._stopped(self.state.out)
+        self._changed()
+
+    def _stopped(self, out: Path | None) -> None:
+        """Offer to go on, where something was begun."""
+        from napari_attribution.desktop.screen.resuming import unfinished
+
+        self.state.unfinished = None if out is None else _quietly(unfinished, out)
+
+    def told(self) -> str:
+        """ "37 of 384 fields, 4.2 a second, 1 min left"."""
+        state = self.state
+        done, total = state.progress
+        if not total:
+            return "Loading the classifier ..."
+        told = f"{done} of {total} fields"
+        taken, new = time.monotonic() - state.since, done - state.before
+        if new <= 0 or taken <= 0:
+            return told
+        rate = new / taken
+        left = "" if done >= total else f", {figures.duration((total - done) / rate)} left"
+        return f"{told}, {rate:.2g} a second{left}"
+
+
+def _quietly(ask: Callable[[Path], Unfinished | None], folder: Path) -> Unfinished | None:
+    """Nothing to go on with, where what is there cannot be understood."""
+    from napari_attribution.errors import RecordError
+
+    try:
+        return ask(folder)
+    except RecordError:
+        return None
