@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_attribution.wells import Plate
 
 MEGA = 2**20
+MOST_UNMATCHED = 12
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,6 +80,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     from napari_attribution.wells import read_plate
 
+    if options.preview:
+        print(_preview(options))
+        return 0
+    for name in ("classifier", "out"):
+        if getattr(options, name) is None:
+            raise RequestError(f"--{name} is needed; only with --preview can it be left out.")
     plate = read_plate(
         options.plate,
         stains=options.stains.split(",") if options.stains else None,
@@ -86,12 +93,8 @@ def run(options: argparse.Namespace) -> int:
         pattern=options.pattern,
         conditions=options.conditions,
     )
-    if options.preview:
-        print(plate.preview())
-        return 0
-    for name in ("classifier", "out"):
-        if getattr(options, name) is None:
-            raise RequestError(f"--{name} is needed; only with --preview can it be left out.")
+    for note in plate.notes:
+        print(f"note    {note}", file=sys.stderr)
     try:
         results = _screen(options, plate)
     except KeyboardInterrupt:
@@ -103,6 +106,25 @@ def run(options: argparse.Namespace) -> int:
     summary = _summary(results)
     print(json.dumps(summary) if options.json else _told(summary))
     return 0
+
+
+def _preview(options: argparse.Namespace) -> str:
+    """How the files map to wells, and what belongs nowhere."""
+    from napari_attribution.wells.readers.plates import preview
+
+    found = preview(options.plate, pattern=options.pattern)
+    rows = [
+        ("well", "field", "stain", "file"),
+        *((well, str(field), stain, file) for file, well, field, stain in found.rows),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [f"{found.format}: {found.count:,} files or images"]
+    lines += ["  ".join([*(cell.ljust(w) for cell, w in zip(row[:3], widths, strict=True)), row[3]]) for row in rows]
+    lines += ["..."] if found.count > len(found.rows) else []
+    lines += [f"belongs nowhere: {name}" for name in found.unmatched[:MOST_UNMATCHED]]
+    if len(found.unmatched) > MOST_UNMATCHED:
+        lines.append(f"and {len(found.unmatched) - MOST_UNMATCHED:,} more files that belong nowhere")
+    return "\n".join(lines)
 
 
 def _screen(options: argparse.Namespace, plate: Plate) -> Results:
