@@ -76,13 +76,14 @@ def read(location: str, project: str | None, wanted: int | None) -> Well:
     zarr_needed()
     from napari_attribution.wells.readers.zarr_groups import opened
 
-    what = names.listed([location.replace("\\", "/").rstrip("/")])
+    location = what = location.rstrip("/")
     with opened(location) as (group, store):
         told = _described(group, location)
         array = group[told.array]
         if project is None:
             # A stack that is going to be refused need not be read for that.
             channels_first(np.broadcast_to(np.zeros((), array.dtype), told.shape), told.axes, what, project, wanted)  # type: ignore[union-attr]
+        store.blosc = type([None, *array.compressors][-1]).__name__.startswith("Blosc")  # type: ignore[union-attr]
         found: npt.NDArray[Any] = np.asarray(array[...])  # type: ignore[index]
         _complete(array, told, found, store.missed, what)  # type: ignore[arg-type]
         pixels = channels_first(found, told.axes, what, project, wanted)

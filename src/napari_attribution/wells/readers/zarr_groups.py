@@ -25,17 +25,26 @@ from napari_attribution.wells.readers.locations import is_url
 
 
 class Watched(WrapperStore[Store]):
-    """A store that knows what it was asked for and did not have: zarr gives zeros for a chunk that is not there."""
+    """A store that looks at what goes through it.
+
+    It knows what it was asked for and did not have: zarr gives zeros for a chunk that is not there. And where `blosc` is set, it
+    holds the length of a chunk against the length in its header: Blosc reads past the end of one that was cut short.
+    """
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.missed: set[str] = set()
+        self.blosc = False
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """As the store has it; a miss is noted."""
         found = await super().get(key, prototype, byte_range)
         if found is None:
             self.missed.add(key)
+        elif self.blosc and byte_range is None:
+            length = int.from_bytes(found[12:16].to_bytes(), "little")
+            if len(found) < max(length, 16):
+                raise ValueError(f"the chunk {key} has {len(found):,} of {length:,} bytes")
         return found
 
 
