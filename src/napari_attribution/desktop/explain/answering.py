@@ -72,7 +72,7 @@ class Answering:
         overtaken : callable, optional
             Says, once the answer is there, why it may not be shown any more; nothing where it may.
         then : callable, optional
-            Called when this answer is shown, before all others are told.
+            Called when this answer's layers are there, before all others are told.
         brief : bool
             For an answer that is expected within the blink of an eye, and the first of several: nothing is said of its
             progress until it takes longer, its layers are changed all at once, and where it has no values of the stains,
@@ -126,15 +126,16 @@ class Answering:
                 state.explained, state.asked = found, question
                 if found.attribution.place is None:
                     state.whole = (found, question)
-            if then is not None:
-                then(found)
             self._changed()
             for tell in () if first else tuple(self.answered):
                 tell(found)
 
         first = brief and not any(found.attribution.channel_importance.values())
         steps = shown.attribution_steps(self._viewer, found.attribution, references, state.per_stain, first)
-        if first and len(steps) <= ONCE:
+        at_once = first and len(steps) <= ONCE
+        if then is not None:
+            steps.append(lambda: then(found))
+        if at_once:
             for step in (*steps, finished):
                 step()
         else:

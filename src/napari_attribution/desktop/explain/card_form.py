@@ -36,7 +36,7 @@ _NORMALISATIONS = {
     "percentiles": "two percentiles of each image",
 }
 
-_UNSEEN = ("name", "description", "background", "clip_before")
+_UNSEEN = ("name", "description", "background", "clip_before", "field_size")
 """Fields of a card that a description may fill, and this form does not show."""
 
 _OVER = {"input": "each input by itself", "well": "the whole well, before it is cut"}

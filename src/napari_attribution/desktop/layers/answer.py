@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_attribution.desktop.explain.words import why
-from napari_attribution.desktop.layers.bars import fade_bars, label_bars, show_bars, viewer_shows
+from napari_attribution.desktop.layers.bars import bar_steps, fade_bars, label_bars, viewer_shows
 from napari_attribution.desktop.layers.known import ROLE, Placement, find, of_an_answer
 from napari_attribution.desktop.layers.maps import robust_limit, show_color_bar, show_map
 from napari_attribution.methods.attribution import Attribution
@@ -100,7 +100,7 @@ def attribution_steps(
         wanted.discard("importance")
         steps.append(lambda: fade_bars(viewer))
     if valued:
-        steps.append(lambda: show_bars(viewer, attribution, references, placement))
+        steps += bar_steps(viewer, attribution, references, placement)
         steps.append(lambda: label_bars(viewer))
     if any(find(viewer, role) is None for role in wanted):
         steps.append(lambda: _arrange(viewer))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from napari.layers import Layer, Shapes
 from napari.utils.colormaps import Colormap
 from napari.utils.theme import get_theme
 
-from napari_attribution.desktop.layers.known import Placement, find, layer_metadata, rename
+from napari_attribution.desktop.layers.known import ROLE, Placement, find, layer_metadata, rename
 from napari_attribution.desktop.layers.wells import stain_colors
 from napari_attribution.methods.attribution import Attribution
 
@@ -79,9 +79,23 @@ def bar_shapes(importances: Sequence[float]) -> list[np.ndarray]:
     return polygons
 
 
-def show_bars(
+FAINT = 0.25
+"""Opacity of bars that wait for their values."""
+
+_WAITING = "waiting"
+"""Key of the bars' metadata while they do."""
+
+
+def show_bars(viewer: ViewerModel, attribution: Attribution, references: Sequence[Layer], placement: Placement) -> None:
+    """Bars for the stains' importance, without their labels."""
+    for step in bar_steps(viewer, attribution, references, placement):
+        step()
+
+
+def bar_steps(
     viewer: ViewerModel, attribution: Attribution, references: Sequence[Layer], placement: Placement
-) -> Shapes:
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """`show_bars` as two calls of some hundredths of a second each; between them the bars are faint."""
     importance = dict(attribution.channel_importance)
     stains = sorted(importance, key=lambda stain: -importance[stain] if math.isfinite(importance[stain]) else math.inf)
     spread = [attribution.channel_spread.get(stain) for stain in stains]
@@ -92,65 +106,77 @@ def show_bars(
         "label": [bar_label(stain, importance[stain], value) for stain, value in zip(stains, spread, strict=True)],
     }
     polygons = bar_shapes(features["importance"])
-    colors = bar_colors(stains, references)
-    layer = find(viewer, "importance")
-    if layer is None:
-        layer = viewer.add_shapes(
-            polygons,
-            shape_type="polygon",
-            name=_BARS,
-            features=features,
-            face_color=colors,
-            edge_color="#80808080",
-            edge_width=0.0,
-            text={
-                "string": "{label}",
-                "anchor": "upper_left",
-                "translation": [-0.06, 0],
-                "size": 12,
-                "visible": False,
-            },
-            opacity=1.0,
-            blending="translucent_no_depth",
-            units=placement.keywords["units"],
-            axis_labels=placement.keywords["axis_labels"],
-        )
-        layer.editable = False
-    else:
-        if layer.opacity == FAINT:
-            layer.opacity = 1.0
+
+    def shape() -> None:
+        layer = find(viewer, "importance")
+        if layer is None:
+            _add_bars(viewer, polygons, features, placement)
+            return
+        layer.opacity = FAINT
         # napari draws texts as soon as the data change: they must have their features by then.
         layer.text.visible = False
         layer.data = [(polygon, "polygon") for polygon in polygons]
+
+    def dress() -> None:
+        layer = find(viewer, "importance")
+        if layer is None or len(layer.data) != len(polygons):
+            # Deleted or changed by the user between the two.
+            return
         layer.features = features
-        layer.face_color = colors
+        layer.face_color = bar_colors(stains, references)
         layer.edge_color = "#80808080"
         layer.edge_width = [0.0] * len(polygons)
         layer.units, layer.axis_labels = placement.keywords["units"], placement.keywords["axis_labels"]
         layer.text.refresh(layer.features)
+        if layer.opacity == FAINT:
+            layer.opacity = 1.0
         rename(layer, _BARS)
-    layer.metadata = {
-        **layer.metadata,
-        **layer_metadata("importance", _BARS, attribution),
-        "meaning": attribution.importance_meaning,
-    }
-    LegibleBars.keep(viewer, layer).place(references, placement, len(stains))
-    return layer
+        layer.metadata = {
+            **layer.metadata,
+            **layer_metadata("importance", _BARS, attribution),
+            "meaning": attribution.importance_meaning,
+            _WAITING: False,
+        }
+        LegibleBars.keep(viewer, layer).place(references, placement, len(stains))
+
+    return shape, dress
 
 
-FAINT = 0.25
-"""Opacity of bars that wait for their values."""
+def _add_bars(
+    viewer: ViewerModel, polygons: Sequence[np.ndarray], features: dict[str, Any], placement: Placement
+) -> None:
+    layer = viewer.add_shapes(
+        polygons,
+        shape_type="polygon",
+        name=_BARS,
+        features=features,
+        edge_width=0.0,
+        text={
+            "string": "{label}",
+            "anchor": "upper_left",
+            "translation": [-0.06, 0],
+            "size": 12,
+            "visible": False,
+        },
+        opacity=FAINT,
+        blending="translucent_no_depth",
+        units=placement.keywords["units"],
+        axis_labels=placement.keywords["axis_labels"],
+        metadata={ROLE: "importance"},
+    )
+    layer.editable = False
 
 
 def fade_bars(viewer: ViewerModel) -> None:
     """The bars of an earlier answer, while those of this one are computed."""
-    if (layer := find(viewer, "importance")) is not None and layer.opacity != FAINT:
+    if (layer := find(viewer, "importance")) is not None and not layer.metadata.get(_WAITING):
+        layer.metadata[_WAITING] = True
         layer.opacity = FAINT
 
 
 def drop_faint_bars(viewer: ViewerModel) -> None:
     """Take bars away whose values never came."""
-    if (layer := find(viewer, "importance")) is not None and layer.opacity == FAINT:
+    if (layer := find(viewer, "importance")) is not None and layer.metadata.get(_WAITING):
         viewer.layers.remove(layer)
 
 
@@ -162,8 +188,9 @@ def label_bars(viewer: ViewerModel) -> None:
 
 def show_bars_again(viewer: ViewerModel, attribution: Attribution, references: Sequence[Layer]) -> None:
     """Show the bars, with the stains' importance of this answer; they are made where the user deleted them."""
-    layer = show_bars(viewer, attribution, references, Placement.of(references, attribution))
-    layer.visible = True
+    show_bars(viewer, attribution, references, Placement.of(references, attribution))
+    if (layer := find(viewer, "importance")) is not None:
+        layer.visible = True
     label_bars(viewer)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.explain.question import Question
@@ -278,12 +278,19 @@ class Picks(GoingRound):
         index = put_pick(self.viewer, reference, np.asarray(at), row, index)
         self._numbers, self.state.shown = max(self._numbers, number), number
         self._select(index)
-        assert attribution.place is not None
-        show_outline(
-            self.viewer, reference, outlines.in_world(attribution.place, attribution.record["pick"]["kind"], reference)
-        )
         self._watch_selection()
+        # A turn of its own, after that of the dock: all at once would keep the window from answering.
+        self.controller.later(partial(self.controller.later, partial(self._outline, found, reference)))
         return index
+
+    def _outline(self, found: Explained, reference: Layer) -> None:
+        """Outline the place that an answer is about, while it is shown."""
+        attribution = found.attribution
+        if self.closed or self.controller.state.answer is not attribution:
+            return
+        assert attribution.place is not None
+        corners = outlines.in_world(attribution.place, attribution.record["pick"]["kind"], reference)
+        show_outline(self.viewer, reference, corners)
 
     def _answered(self, found: Explained) -> None:
         """An answer about the whole well takes the outline away."""
