@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_attribution.screens.report.answers import sight_of
 from napari_attribution.screens.report.thumbnails import Light, mosaic, picture, small
-from napari_attribution.screens.report.wells import Wells
+from napari_attribution.screens.report.wells import Wells, first_field
 
 if TYPE_CHECKING:
     from napari_attribution.screens.results import Results
@@ -96,13 +96,6 @@ def make(
         f"{place[at]}.  {well}  {wells.text(well, column)}" for at, well in zip(chosen, names, strict=True)
     )
     return Montage(pixels, tuple(names), columns, captions)
-
-
-def first_field(wells: Wells, well: str) -> int:
-    """The number of the first field of a well that could be explained; of the first, where none could."""
-    rows = wells.of_well(well)
-    good = rows[rows["error"].map(lambda told: not (isinstance(told, str) and told))]
-    return int((good if len(good) else rows)["field"].iloc[0])
 
 
 def captioned(montage: Montage) -> npt.NDArray[np.uint8]:

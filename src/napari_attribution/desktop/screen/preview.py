@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_attribution.wells.plate import Field, Plate
+    from napari_attribution.wells.plate import Plate
+    from napari_attribution.wells.readers.plates import Preview
 
-FIRST = 3
-"""Fields that are named."""
+FIRST = 4
+"""Files that are named."""
 
 
 def look(path: str, pattern: str | None, conditions: str | None) -> tuple[Plate, str]:
@@ -20,13 +21,14 @@ def look(path: str, pattern: str | None, conditions: str | None) -> tuple[Plate,
         Where there is no plate, or it cannot be read.
     """
     from napari_attribution.wells import read_plate
+    from napari_attribution.wells.readers.plates import preview
 
     plate = read_plate(path, pattern=pattern, conditions=conditions)
-    return plate, told(plate)
+    return plate, told(plate, preview(path, pattern=pattern, most=FIRST))
 
 
-def told(plate: Plate) -> str:
-    """What there is of a plate, how its first files are understood, and what is missing."""
+def told(plate: Plate, files: Preview) -> str:
+    """What there is of a plate, how its first files are understood, what belongs nowhere, and what is missing."""
     rows, columns = plate.layout
     filled = len(plate.fields) - len(plate.empty)
     lines = [
@@ -35,17 +37,13 @@ def told(plate: Plate) -> str:
     ]
     if plate.columns:
         lines.append(f"Known of the wells: {', '.join(plate.columns)}.")
-    for at, field in enumerate(plate):
-        if at == FIRST:
-            break
-        lines.append(f"{field.name}  ←  {_files(field)}")
+    lines += [f"{well} field {field}, {stain}  ←  {file}" for file, well, field, stain in files.rows]
+    if files.count > len(files.rows):
+        lines.append(f"... and {files.count - len(files.rows)} more.")
+    if files.unmatched:
+        some = ", ".join(files.unmatched[:FIRST])
+        lines.append(
+            f"! {len(files.unmatched)} files belong nowhere: {some}{' ...' if len(files.unmatched) > FIRST else ''}."
+        )
     lines += [f"! {note}" for note in plate.notes]
     return "\n".join(lines)
-
-
-def _files(field: Field) -> str:
-    path = field.reading.get("path", "nothing")
-    names = [str(one).replace("\\", "/").rstrip("/") for one in (path if isinstance(path, list | tuple) else [path])]
-    # A name by itself says little where folders have the names of wells.
-    short = ["/".join(name.rsplit("/", 4)[-4:]) if ".zarr" in name else name.rsplit("/", 1)[-1] for name in names]
-    return ", ".join(short)

@@ -24,6 +24,7 @@ from napari_attribution.desktop.widgets.section import Section
 from napari_attribution.desktop.widgets.style import paper_and_ink, style_sheet
 from napari_attribution.screens.report.columns import group, title
 from napari_attribution.screens.report.scale import Scale, scale_of
+from napari_attribution.screens.report.told import overview
 
 WIDE = 860
 """From this width on, in pixels, the wells' table stands beside the plate."""
@@ -281,7 +282,7 @@ class Screen(QWidget):
             part.setVisible(wells is not None)
         if wells is None:
             return
-        parts.say(self.overview, words.overview(wells, state.notes))
+        parts.say(self.overview, overview(wells, state.notes))
         self._render_columns(wells)
         self._render_plate(wells)
         self.well.render_state()

@@ -20,20 +20,6 @@ NOTHING_YET = (
 HINT = "Point at a well to read it; click it to see its fields."
 
 
-def overview(wells: Wells, notes: Mapping[str, Note]) -> str:
-    """ "384 wells, 1 not explained, 14 flagged, 2 left out"."""
-    told = [_count(len(wells.positions), "well")]
-    failed, flagged = int(wells.failed.sum()), int(wells.flagged.sum())
-    out = sum(note["excluded"] is not None for note in notes.values())
-    fields = len(wells.fields)
-    if fields != len(wells.positions):
-        told[0] += f" with {_count(fields, 'field')}"
-    told += [f"{failed} not explained"] if failed else []
-    told += [f"{flagged} flagged"]
-    told += [f"{out} left out"] if out else []
-    return ", ".join(told) + "."
-
-
 def marks(wells: Wells, notes: Mapping[str, Note]) -> str:
     """What the signs on the plate mean, of those that are there."""
     told = []
@@ -95,7 +81,3 @@ def wrong(state: State) -> str:
         f"Field{'s' if several else ''} {', '.join(others)} of this well {'are' if several else 'is'} flagged as well."
     )
     return " ".join(part for part in (told, also if others else "") if part)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", "\u2009")

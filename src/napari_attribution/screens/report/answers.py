@@ -36,25 +36,25 @@ def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Flo
     values : (H, W) or (C, H, W) float32 ndarray
         Its map.
     """
-    record = results.record
+    plan = results.record["plan"]
     importance = _numbers(row, f"importance.{method}.")
-    size = record.get("pixel_size") or _pixel_size(record)
+    size = plan["plate"]["pixel_size"]
     return Attribution(
         values=values,
         native=values,
         stains=tuple(importance) if values.ndim == 2 else tuple(results.stains),
         channel_importance=importance,
         channel_spread={stain: s for stain, s in _numbers(row, f"spread.{method}.").items() if math.isfinite(s)},
-        importance_meaning=str(_told(record, method, "importance_meaning") or "the explanation"),
+        importance_meaning="the explanation, as the run divided it among the stains",
         target=str(row["target"]),
-        score_name=str(record.get("score_name") or record.get("score") or "logit"),
+        score_name=f"contrast with {plan['against']}" if plan["against"] else str(plan["score"]),
         score=float(row.get(f"logit.{row['target']}", math.nan)),
         predicted=str(row["predicted"]),
         probabilities=_numbers(row, "probability."),
         method=method,
-        units=str(_told(record, method, "units") or "score"),
+        units=f"{plan['score']}, as the run gave it",
         pixel_size=tuple(size) if size else None,
-        device=str(record.get("device", "")),
+        device=str((results.record["runs"] or [{}])[-1].get("device", "")),
         seconds=float(row["seconds"]),
         forwards=math.nan,
         faithfulness=_numbers(row, f"faithfulness.{method}."),
@@ -82,15 +82,3 @@ def sight_of(results: Results, well: str, field: int, method: str) -> Sight:
 
 def _numbers(row: Mapping[str, Any], start: str) -> dict[str, float]:
     return {str(name)[len(start) :]: float(row[name]) for name in row.keys() if str(name).startswith(start)}  # noqa: SIM118
-
-
-def _told(record: Mapping[str, Any], method: str, name: str) -> Any:
-    """What the record of a run says of a method."""
-    methods = record.get("answers") or {}
-    told = methods.get(method) if isinstance(methods, Mapping) else None
-    return told.get(name) if isinstance(told, Mapping) else None
-
-
-def _pixel_size(record: Mapping[str, Any]) -> Any:
-    plate = record.get("plate")
-    return plate.get("pixel_size") if isinstance(plate, Mapping) else None

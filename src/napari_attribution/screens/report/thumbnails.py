@@ -122,4 +122,5 @@ def _blocks(plane: npt.NDArray[np.generic], step: int) -> Map:
     if not height or not width:
         return plane[::step, ::step].astype(np.float32)
     cut = plane[:height, :width].reshape(height // step, step, width // step, step)
-    return cut.mean(axis=(1, 3), dtype=np.float32)
+    smaller: Map = cut.mean(axis=(1, 3), dtype=np.float32)
+    return smaller

@@ -100,7 +100,7 @@ class Wells:
     def values(self, column: str) -> npt.NDArray[Any]:
         """(n,) floats, or text (empty where there is none)."""
         values = self.frame[column]
-        if is_text(values):
+        if is_text(list(values)):
             return np.array(["" if not isinstance(value, str) else value for value in values], dtype=object)
         return values.to_numpy(dtype=float)
 
@@ -131,7 +131,7 @@ class Wells:
     def text(self, well: str, column: str) -> str:
         """A value in words."""
         value = self.frame.at[self.index[well], column]
-        return (value or "no value") if isinstance(value, str) else number(float(value), column)
+        return (value or "no value") if isinstance(value, str) else number(float(value), column)  # type: ignore[arg-type]
 
     def told(self, well: str, column: str, notes: Mapping[str, Note]) -> str:
         """All that a person wants to know of a well at a glance."""
@@ -180,3 +180,10 @@ def counted(columns: Sequence[Any]) -> dict[str, int]:
         for name in names(told):
             found[name] = found.get(name, 0) + 1
     return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def first_field(wells: Wells, well: str) -> int:
+    """The number of the first field of a well that could be explained; of the first, where none could."""
+    rows = wells.of_well(well)
+    good = rows[rows["error"].map(lambda told: not (isinstance(told, str) and told))]
+    return int((good if len(good) else rows)["field"].iloc[0])
