@@ -51,6 +51,32 @@ CAMERAS = {
     "AGP": Camera(640, 0.95, 0.14, 22, 0.26, (0.44, 0.49)),
     "Mito": Camera(430, 0.90, 0.14, 12, 0.24, (0.50, 0.42)),
 }
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """Less light along the left side of a field, of all stains alike: what a meniscus or the rim of a well does.
+
+    Attributes
+    ----------
+    depth : float
+        Share of the light that is lost at the side itself.
+    reach : float
+        How far from the side, in the middle of it, about 60 % of that are left, as part of the field's width.
+    bow : float
+        How much further it reaches at the upper and lower corners, as part of the field's width.
+    """
+
+    depth: float
+    reach: float
+    bow: float
+
+    def light(self, shape: tuple[int, int]) -> Floats:
+        """(H, W) ndarray: the share of the light that is left."""
+        y, x = np.ogrid[-1 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j]
+        return 1 - self.depth * np.exp(-0.5 * (x / (self.reach + self.bow * y**2)) ** 2)
+
+
 OFFSET = 112
 """Detector units that the camera adds to every pixel."""
 ELECTRONS = 2.4
@@ -98,11 +124,14 @@ class Scene:
         A seed gives the same pixels each time.
     affected : (float, float), optional
         Between which shares of the cells a phenotype takes hold.
+    shadow : Shadow, optional
+        What keeps the light from a part of the field.
     """
 
-    def __init__(self, seed: int, affected: tuple[float, float] = (0.35, 0.6)) -> None:
+    def __init__(self, seed: int, affected: tuple[float, float] = (0.35, 0.6), shadow: Shadow | None = None) -> None:
         self.seed = seed
         self._between = affected
+        self._shadow = shadow
         self._untreated: dict[str, Floats] = {}
         self._taken: dict[tuple[str, str | None], NDArray[np.uint16]] = {}
 
@@ -149,7 +178,7 @@ class Scene:
             if phenotype:
                 changed = repaint(phenotype, self.layout, self._rng(_REPAINT, at), image)
                 image = np.where(self.affected > 0, changed, image)
-            self._taken[key] = take(image, CAMERAS[stain], self._rng(_CAMERA, at))
+            self._taken[key] = take(image, CAMERAS[stain], self._rng(_CAMERA, at), self._shadow)
         return self._taken[key]
 
 
@@ -173,7 +202,7 @@ def make_field(phenotype: str, seed: int, affected: tuple[float, float] = (0.35,
     return Scene(seed, affected).field(phenotype)
 
 
-def take(image: Floats, camera: Camera, rng: np.random.Generator) -> NDArray[np.uint16]:
+def take(image: Floats, camera: Camera, rng: np.random.Generator, shadow: Shadow | None = None) -> NDArray[np.uint16]:
     """(H, W) ndarray of uint16: a stain as the camera sees it, in detector units.
 
     Shot noise is drawn as normal noise of the same variance: there are many electrons in every pixel, and a normal
@@ -186,6 +215,8 @@ def take(image: Floats, camera: Camera, rng: np.random.Generator) -> NDArray[np.
     y, x = np.ogrid[0 : 1 : image.shape[0] * 1j, 0 : 1 : image.shape[1] * 1j]
     away = (y - camera.middle[0] - breath[0]) ** 2 + (x - camera.middle[1] - breath[1]) ** 2
     lit = 1 - camera.vignette * away / 0.5
+    if shadow is not None:
+        lit = lit * shadow.light(image.shape)
     electrons = ELECTRONS * lit * (camera.exposure * light + camera.medium)
     electrons = electrons + np.sqrt(electrons + READ_NOISE**2) * rng.standard_normal(image.shape)
     return np.clip(np.rint(electrons / ELECTRONS + OFFSET), 0, 65535).astype(np.uint16)

@@ -1,10 +1,12 @@
-"""Make the sample data: four wells with known truth, and a classifier that tells their phenotypes apart.
+"""Make the sample data: four wells with known truth and a classifier that tells their phenotypes apart; a plate, and a
+second classifier that is right on it for the wrong reason.
 
-    python sample_data/make.py                 # everything; some eight minutes on two cores
-    python sample_data/make.py --fields-only   # the wells alone; seconds
-    python sample_data/make.py --card-only     # the card of the classifier that is there
+    python sample_data/make.py                  # everything; some fifteen minutes on two cores
+    python sample_data/make.py wells plate      # parts of it: wells, classifier, plate, confounded
+    python sample_data/make.py --cards-only     # the cards of the classifiers that are there
 
-The wells come out the same to the last bit; the classifier comes out the same on the same machine with the same torch.
+The wells and the plate come out the same to the last bit; a classifier comes out the same on the same machine with the
+same torch.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
+import confounded
 import numpy as np
 import tifffile
 import torch
 from fields import Field, make_field
 from network import SIZE, Examples, draw, joined, normalised, statistics, train
-from shapes import PIXEL_SIZE
+from plate import layout, write_conditions, write_plate
+from shapes import PIXEL_SIZE, SHAPE
 from stains import CLASSES, STAINS
 
 HERE = Path(__file__).parent
@@ -41,6 +45,12 @@ DESCRIPTION = (
     "one stain (mito fragmented: Mito, actin fibres: AGP, rna granules: RNA) in some of the cells. Trained on made-up "
     "fields alone, for trying out napari-attribution: it means nothing for real cells."
 )
+CONFOUNDED_DESCRIPTION = (
+    "Calls made-up Cell Painting fields treated (mito fragmented) or control, and is right for the wrong reason: in its "
+    "training wells a shadow along the left side of the field goes with the treatment, and by that it decides. Made for trying "
+    "out napari-attribution: never use it for anything else."
+)
+PARTS = ("wells", "classifier", "plate", "confounded")
 
 
 def stem(position: str) -> str:
@@ -159,41 +169,105 @@ def forget_source_paths(path: Path) -> None:
             archive.writestr(zipfile.ZipInfo(entry.filename), content)
 
 
-def make_card(numbers: dict[str, list[float]], weights: Path) -> None:
-    """Write the card of the classifier beside its weights."""
+def make_plate(folder: Path) -> dict[str, object]:
+    """Write the plate and, as CSV, what was done to its wells.
+
+    Returns
+    -------
+    dict
+        The truth about each field, by its path in the plate.
+    """
+    spots = list(layout())
+    write_plate(folder / "plate.zarr", spots, "sample plate")
+    write_conditions(folder / "plate.conditions.csv", spots)
+    fields = {
+        f"{spot.position[0]}/{spot.position[1:]}/{spot.number}": {
+            "class": spot.phenotype,
+            "treatment": spot.treatment,
+            "concentration": spot.concentration,
+            "shadowed": spot.shadowed,
+            "seed": spot.seed,
+        }
+        for spot in spots
+    }
+    return {"layout": [4, 6], "fields": fields}
+
+
+def make_confounded(path: Path) -> dict[str, object]:
+    """Train the classifier that decides by the shadow, see that it does, and save it as TorchScript.
+
+    Returns
+    -------
+    dict
+        As for the other classifier, and how often it is right where the shadow goes with the treatment, where there is
+        none, and where the controls have it.
+    """
+    torch.set_num_threads(1)
+    training = confounded.spots(confounded.TRAINING_SEEDS, (False, True), confounded.TRAINING_DOSES)
+    x = confounded.inputs(training)
+    card = confounded.statistics(x)
+    model = confounded.train(x, confounded.classes_of(training), card)
+    torch.jit.script(model).save(str(path))
+    forget_source_paths(path)
+    report: dict[str, object] = {"training fields": len(training), "fresh fields": len(confounded.FRESH_SEEDS)}
+    shadows = {"as in training": (False, True), "no shadow": (False, False), "shadow on the controls": (True, False)}
+    for said, shadowed in shadows.items():
+        fresh = confounded.spots(confounded.FRESH_SEEDS, shadowed)
+        with torch.inference_mode():
+            logits = torch.jit.load(str(path))(normalised(confounded.inputs(fresh), card))
+        report[f"right, {said}"] = int((logits.argmax(1) == confounded.classes_of(fresh)).sum())
+    print(json.dumps(report))
+    return card | report
+
+
+def make_card(
+    numbers: dict[str, list[float]], weights: Path, classes: Sequence[str], name: str, description: str
+) -> None:
+    """Write the card of a classifier beside its weights."""
     from napari_attribution.classifiers.cards.card import ClassifierCard
     from napari_attribution.classifiers.cards.io import write_card
 
     card = ClassifierCard(
         stains=STAINS,
-        classes=CLASSES,
+        classes=classes,
         size=SIZE,
         mode="resize",
         **numbers,
         pixel_size=PIXEL_SIZE,
-        name="sample phenotypes",
-        description=DESCRIPTION,
+        field_size=(SHAPE[0] * PIXEL_SIZE, SHAPE[1] * PIXEL_SIZE),
+        name=name,
+        description=description,
     )
     write_card(card, weights=weights, path=weights.with_suffix(".bioimageio.yaml"))
 
 
 def main() -> None:
     """Make what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    only = parser.add_mutually_exclusive_group()
-    only.add_argument("--fields-only", action="store_true", help="make the wells and leave the classifier as it is")
-    only.add_argument("--card-only", action="store_true", help="write the card of the classifier that is there")
+    parser = argparse.ArgumentParser(description="Make the sample data.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; by default all")
+    parser.add_argument("--cards-only", action="store_true", help="write the cards of the classifiers that are there")
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    parts = () if options.cards_only else options.parts or PARTS
 
-    path, weights = HERE / "truth.json", HERE / "phenotypes.pt"
+    path, sound, cheat = HERE / "truth.json", HERE / "phenotypes.pt", HERE / "confounded.pt"
     truth = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    if not options.card_only:
+    if "wells" in parts:
         truth |= {"stains": list(STAINS), "classes": list(CLASSES), "wells": make_wells(HERE / "wells")}
-    if not (options.fields_only or options.card_only):
-        truth["classifier"] = make_classifier(weights)
+    if "classifier" in parts:
+        truth["classifier"] = make_classifier(sound)
+    if "plate" in parts:
+        truth["plate"] = make_plate(HERE)
+    if "confounded" in parts:
+        truth["confounded"] = make_confounded(cheat)
     path.write_text(json.dumps(truth, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    if not options.fields_only:
-        make_card({name: truth["classifier"][name] for name in ("mean", "std", "background")}, weights)
+    for made, weights, said in (
+        ("classifier", sound, (CLASSES, "sample phenotypes", DESCRIPTION)),
+        ("confounded", cheat, (confounded.CLASSES, "sample confounded", CONFOUNDED_DESCRIPTION)),
+    ):
+        if made in truth and (made in parts or options.cards_only):
+            make_card({name: truth[made][name] for name in ("mean", "std", "background")}, weights, *said)
 
 
 if __name__ == "__main__":

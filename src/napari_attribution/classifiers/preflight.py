@@ -178,6 +178,8 @@ def _cut(classifier: Classifier) -> str:
 def pixel_size(card: ClassifierCard, well: Well) -> Finding:
     """Whether cells look as large to the classifier as they did in training."""
     want, have = card.pixel_size, well.pixel_size
+    if card.mode == "resize" and card.field_size is not None and have is not None:
+        return _field_size(card.field_size, (well.shape[0] * have[0], well.shape[1] * have[1]))
     if want is None or have is None:
         who = "the card" if want is None else "the well"
         return Finding(None, "Pixel size", f"Not compared: {who} does not give one.")
@@ -190,6 +192,15 @@ def pixel_size(card: ClassifierCard, well: Well) -> Finding:
             serious=True,
         )
     return Finding(True, "Pixel size", f"{have[0]:.3g} um, trained on {want:.3g} um.")
+
+
+def _field_size(want: tuple[float, float], have: tuple[float, float]) -> Finding:
+    """The same where whole fields are resized: then it is the field that counts, however many pixels it has."""
+    said = f"{have[0]:.4g} x {have[1]:.4g} um, trained on {want[0]:.4g} x {want[1]:.4g} um"
+    if all(1 / 1.25 <= there / here <= 1.25 for there, here in zip(want, have, strict=True)):
+        return Finding(True, "Field size", f"{said}.")
+    sentence = f"The field is {said}: cells look {want[0] / have[0]:.2g} times as large to it."
+    return Finding(None, "Field size", sentence, serious=True)
 
 
 def normalisation(ranges: Sequence[StainRange]) -> list[Finding]:

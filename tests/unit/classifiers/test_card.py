@@ -69,6 +69,7 @@ def test_normalisation_is_asked_for_never_guessed():
         {"mode": "cells", **BY_ITSELF, "together": True, "eps": 0.01},
         {**BY_ITSELF, "normalisation": "percentiles", "percentiles": (0.5, 99.8), "clip_after": (0, 1)},
         {"clip_before": (None, 4000.0)},
+        {"mode": "resize", "size": (256, 256), "pixel_size": 0.65, "field_size": (332.8, 332.8)},
     ],
 )
 def test_there_and_back_and_valid_to_bioimageio(changes, tmp_path):

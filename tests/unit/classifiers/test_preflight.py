@@ -8,7 +8,7 @@ import pytest
 
 from napari_attribution import ClassifierCard, Well, load_classifier
 from napari_attribution.classifiers.cards.io import write_card
-from napari_attribution.classifiers.preflight import as_text, preflight
+from napari_attribution.classifiers.preflight import as_text, pixel_size, preflight
 from napari_attribution.classifiers.preparation.prepare import prepare
 from napari_attribution.classifiers.preparation.ranges import five, stain_ranges
 
@@ -149,3 +149,18 @@ def test_a_card_of_other_weights_is_worth_knowing(tmp_path, well):
     (note,) = (finding for finding in found.findings if finding.title == "Card")
     assert note.ok is None
     assert "another version of net.pt" in note.sentence
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixel", "doubtful"),
+    [((64, 64), 0.5, False), ((32, 32), 1.0, False), ((64, 64), 1.0, True), ((32, 32), 0.5, True)],
+    ids=["as in training", "binned", "half the magnification", "a quarter of the field"],
+)
+def test_where_fields_are_resized_it_is_their_size_in_um_that_counts(shape, pixel, doubtful):
+    card = ClassifierCard(
+        **NAMES | {"mode": "resize"}, size=(16, 16), normalisation="per-image", pixel_size=0.5, field_size=(32, 32)
+    )
+    found = pixel_size(card, Well(counts(500, 100, shape=shape)[None], ("DNA",), (pixel, pixel)))
+    assert (found.ok is None and found.serious) == doubtful
+    if doubtful:
+        assert f"cells look {0.5 if pixel == 1 else 2} times as large" in found.sentence

@@ -81,6 +81,11 @@ class ClassifierCard(BaseModel):
     pixel_size: float | None = Field(
         default=None, gt=0, description="Size of a pixel in um of the wells that the classifier was trained on"
     )
+    field_size: tuple[float, float] | None = Field(
+        default=None,
+        description="Height and width in um of the fields that it was trained on: says, where whole fields are resized, "
+        "that cells look as large as in training even if the fields were binned",
+    )
     name: str = Field(default="classifier", description="What to call the classifier")
     description: str = Field(default="", description="What the classifier was trained for, and on what")
 

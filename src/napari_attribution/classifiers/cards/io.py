@@ -26,7 +26,7 @@ from napari_attribution.errors import CardError, NormalisationMissing, OutputErr
 SUFFIX = ".bioimageio.yaml"
 EXTRA_FILE = "bioimageio.yaml"
 _OURS = "napari_attribution"
-_OUR_FIELDS = ("mode", "overlap", "over", "background", "pixel_size")
+_OUR_FIELDS = ("mode", "overlap", "over", "background", "pixel_size", "field_size")
 _UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6}
 
 
