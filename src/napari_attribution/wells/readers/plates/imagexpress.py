@@ -75,7 +75,8 @@ def survey(description: Path) -> Survey:
     channels: dict[str, str | None] = {
         str(number): stain if named else None for number, stain in zip(waves, stains, strict=True)
     }
-    channels |= {image.channel: None for image in images if image.channel not in channels}
+    beyond = {image.channel for image in images} - set(channels)
+    channels |= {channel: f"channel {channel}" if named else None for channel in sorted(beyond)}
     return Survey(
         description.stem,
         str(description.parent),
