@@ -23,8 +23,8 @@ SMALL = 3 * 200_000
 
 
 @pytest.fixture(scope="module")
-def results(plate, classifier, tmp_path_factory):
-    return run_screen(plate, classifier, tmp_path_factory.mktemp("run") / "results", methods=METHODS)
+def results(plate, loaded, tmp_path_factory):
+    return run_screen(plate, loaded, tmp_path_factory.mktemp("run") / "results", methods=METHODS)
 
 
 def test_every_row_is_what_the_bare_explanation_says(results, plate, loaded):
@@ -146,8 +146,8 @@ def test_wells_take_what_their_fields_have():
     assert found.loc["A02", "failed"] == 1
 
 
-def test_a_run_that_was_stopped_goes_on_and_ends_as_one_that_was_not(plate, classifier, tmp_path):
-    whole = run_screen(plate, classifier, tmp_path / "whole", batch_bytes=SMALL)
+def test_a_run_that_was_stopped_goes_on_and_ends_as_one_that_was_not(plate, loaded, tmp_path):
+    whole = run_screen(plate, loaded, tmp_path / "whole", batch_bytes=SMALL)
     stopped_at = []
 
     def stop(done, total):
@@ -157,7 +157,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_one_that_was_not(plate, clas
 
     out = tmp_path / "stopped"
     with pytest.raises(Cancelled):
-        run_screen(plate, classifier, out, batch_bytes=SMALL, progress=stop)
+        run_screen(plate, loaded, out, batch_bytes=SMALL, progress=stop)
     assert stopped_at[-1][1] == 12
     assert not (out / "fields.parquet").exists()
     with pytest.raises(RecordError, match="not finished"):
@@ -166,7 +166,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_one_that_was_not(plate, clas
     assert 0 < len(committed) < 12
     seconds = pd.concat([pq.read_table(out / "parts" / name).to_pandas() for name in sorted(committed)])
     heard = []
-    found = run_screen(plate, classifier, out, batch_bytes=SMALL, progress=lambda done, total: heard.append(done))
+    found = run_screen(plate, loaded, out, batch_bytes=SMALL, progress=lambda done, total: heard.append(done))
     assert heard[0] == len(seconds)
     assert heard[-1] == 12
     assert without_seconds(found) == without_seconds(whole)
@@ -187,9 +187,9 @@ def test_how_many_fields_are_in_a_chunk_follows_from_the_bytes(plate, loaded):
     assert [len(chunk.fields) for chunk in cut(plate, 5)] == [5, 5, 2]
 
 
-def test_a_finished_run_is_opened_not_repeated(results, plate, classifier):
+def test_a_finished_run_is_opened_not_repeated(results, plate, loaded):
     before = (results.path / "fields.parquet").stat().st_mtime_ns, record_of(results.path)
-    again = run_screen(plate, classifier, results.path, methods=METHODS)
+    again = run_screen(plate, loaded, results.path, methods=METHODS)
     assert ((results.path / "fields.parquet").stat().st_mtime_ns, record_of(results.path)) == before
     assert len(again.table) == 12
 
@@ -222,20 +222,20 @@ def test_another_classifier_is_another_question(results, plate, tmp_path):
         run_screen(plate, other, results.path, methods=METHODS)
 
 
-def test_wells_are_chosen_by_name_or_by_row(classifier, tmp_path):
+def test_wells_are_chosen_by_name_or_by_row(loaded, tmp_path):
     plate = make_plate(tmp_path / "plate", wells=8, fields=1)
-    results = run_screen(plate, classifier, tmp_path / "out", wells=["A02", "b.."], maps=False, faithfulness=False)
+    results = run_screen(plate, loaded, tmp_path / "out", wells=["A02", "b.."], maps=False, faithfulness=False)
     assert list(results.table["well"]) == ["A02", "B01", "B02"]
     assert results.table["faithfulness.pixel-ablation-cam.keep 20"].isna().all()
     assert not (results.path / "maps.zarr").exists()
     with pytest.raises(RecordError, match="has no maps"):
         results.field_map("A02", 1)
     with pytest.raises(RequestError, match="no well 'C01'"):
-        run_screen(plate, classifier, tmp_path / "other", wells=["C01"])
+        run_screen(plate, loaded, tmp_path / "other", wells=["C01"])
 
 
-def test_a_class_and_a_score_of_ones_choice(plate, classifier, tmp_path):
-    results = run_screen(plate, classifier, tmp_path, wells=["A01"], target="dead", score="contrast", against="hit")
+def test_a_class_and_a_score_of_ones_choice(plate, loaded, tmp_path):
+    results = run_screen(plate, loaded, tmp_path, wells=["A01"], target="dead", score="contrast", against="hit")
     assert set(results.table["target"]) == {"dead"}
     row = results.table.iloc[0]
     contrast = row["logit.dead"] - row["logit.hit"]
@@ -251,14 +251,14 @@ def test_tiles_are_screened_too(plate, tmp_path):
     np.testing.assert_allclose(results.field_map("A01", 1)["pixel-ablation-cam"], twin.map, atol=1e-5)
 
 
-def test_results_stay_when_the_plate_cannot_be_judged(plate, classifier, tmp_path, monkeypatch):
+def test_results_stay_when_the_plate_cannot_be_judged(plate, loaded, tmp_path, monkeypatch):
     from napari_attribution.screens.quality import judging
 
     def fail(table):
         raise ArithmeticError("no median")
 
     monkeypatch.setattr(judging, "judge", fail)
-    results = run_screen(plate, classifier, tmp_path, wells=["A01"])
+    results = run_screen(plate, loaded, tmp_path, wells=["A01"])
     assert results.record["finished"]["not_judged"] == "ArithmeticError: no median"
     assert list(results.table["flags"]) == ["", ""]
     assert results.table["margin"].notna().all()

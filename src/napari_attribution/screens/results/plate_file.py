@@ -26,6 +26,7 @@ def _told(field: Field) -> dict[str, Any]:
         "field": field.number,
         "reading": json.dumps(dict(field.reading), sort_keys=True, default=str),
         "missing": json.dumps(list(field.missing)),
+        "stains": json.dumps(list(field.stains)),
         "pixel_height": size[0],
         "pixel_width": size[1],
     }
@@ -39,6 +40,7 @@ def _understood(row: dict[str, Any]) -> Field:
         reading=json.loads(row["reading"]),
         missing=tuple(json.loads(row["missing"])),
         pixel_size=None if height is None else (height, width),
+        stains=tuple(json.loads(row["stains"])),
     )
 
 
@@ -61,9 +63,9 @@ def write_plate(folder: Path, fields: Iterable[Field]) -> None:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    number, text, real = pa.int32(), pa.string(), pa.float64()
-    kinds = {"well": text, "field": number, "reading": text, "missing": text, "pixel_height": real, "pixel_width": real}
-    schema = pa.schema(list(kinds.items()))
+    texts = {name: pa.string() for name in ("reading", "missing", "stains")}
+    sizes = {"pixel_height": pa.float64(), "pixel_width": pa.float64()}
+    schema = pa.schema({"well": pa.string(), "field": pa.int32()} | texts | sizes)
     rows = map(_told, fields)
     with (
         written_whole(folder / PLATE) as temporary,

@@ -48,6 +48,20 @@ class Pool:
     workers: int = 0
 
 
+def check_workers(workers: int, scheduler: str | None) -> None:
+    """See that workers can be asked for so.
+
+    Raises
+    ------
+    RequestError
+        Where they cannot.
+    """
+    if workers < 1:
+        raise RequestError(f"At least one worker is needed, found {workers}.")
+    if scheduler is not None and workers > 1:
+        raise RequestError("A cluster has its own workers: name their number or a scheduler, not both.")
+
+
 @contextmanager
 def pool_of(work: Work, workers: int, scheduler: str | None) -> Iterator[Pool]:
     """The workers that are asked for; when the context ends, what they still have in hand is dropped.
@@ -63,12 +77,8 @@ def pool_of(work: Work, workers: int, scheduler: str | None) -> Iterator[Pool]:
     Raises
     ------
     RequestError
-        For workers that cannot be had.
+        For a cluster that does not answer, has no workers, or does not see the results.
     """
-    if workers < 1:
-        raise RequestError(f"At least one worker is needed, found {workers}.")
-    if scheduler is not None and workers > 1:
-        raise RequestError("A cluster has its own workers: name their number or a scheduler, not both.")
     if scheduler is None and workers == 1:
         with _threads(work) as pool:
             yield pool

@@ -24,7 +24,7 @@ from napari_attribution.screens.run.columns import Values, schema, table_of
 from napari_attribution.screens.run.finishing import finish
 from napari_attribution.screens.run.ledger import Ledger, locked
 from napari_attribution.screens.run.plan import Plan, chosen_wells, make_plan
-from napari_attribution.screens.run.pools import Pool, lost, pool_of
+from napari_attribution.screens.run.pools import Pool, check_workers, lost, pool_of
 from napari_attribution.wells.plate import Plate
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ HEED = 0.2
 
 def run_screen(
     plate: Plate,
-    classifier: str | os.PathLike[str],
+    classifier: Classifier | str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
     methods: Sequence[str] = ("pixel-ablation-cam",),
@@ -71,8 +71,8 @@ def run_screen(
     Parameters
     ----------
     plate : Plate
-    classifier : path
-        TorchScript or .pt2 file.
+    classifier : path or Classifier
+        TorchScript or .pt2 file; or a classifier that was loaded from one, with its card and on its device.
     out : path
         Folder of results: a new or an empty one, or that of the same run.
     methods : sequence of str
@@ -118,12 +118,16 @@ def run_screen(
     WellError
         For a plate without fields.
     """
-    from napari_attribution.classifiers import load_classifier
+    from napari_attribution.classifiers import Classifier, load_classifier
 
     check_packages("pyarrow", "zarr", *(("distributed",) if workers > 1 or scheduler else ()))
+    check_workers(workers, scheduler)
     folder = Path(out).absolute()
     plate = chosen_wells(plate, wells)
-    loaded = load_classifier(Path(classifier), device, card, time_limit=time_limit)
+    if isinstance(classifier, Classifier):
+        loaded, device = classifier, classifier.device
+    else:
+        loaded = load_classifier(Path(classifier), device, card, time_limit=time_limit)
     plan = make_plan(
         plate,
         loaded,
@@ -146,7 +150,7 @@ def run_screen(
             ledger = Ledger(folder, _record(plan, loaded, size))
             ledger.write_record()
         if not ledger.finished:
-            work = Work(plan, str(Path(classifier).absolute()), device, str(folder))
+            work = Work(plan, str(loaded.path.absolute()) if loaded.path else "", device, str(folder))
             keep_loaded(loaded, work)
             try:
                 _run(ledger, work, plate, (workers, scheduler), progress)
