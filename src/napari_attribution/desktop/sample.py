@@ -50,10 +50,29 @@ def classifier() -> Path:
     return path
 
 
+def plate() -> Path:
+    """The plate of 24 wells.
+
+    Raises
+    ------
+    OutputError
+        Where it is missing.
+    """
+    path = sample_folder() / "plate.zarr"
+    if not path.is_dir():
+        raise OutputError(f"The sample plate is missing ({path}). Make it with python sample_data/make.py.")
+    return path
+
+
+def plate_conditions() -> Path:
+    """The table of what was done to its wells."""
+    return sample_folder() / "plate.conditions.csv"
+
+
 def is_ours(path: Path) -> bool:
-    """Whether a file is the sample classifier, which came with the package and can be trusted."""
+    """Whether a file is one of the sample classifiers, which came with the package and can be trusted."""
     try:
-        return path.resolve() == classifier().resolve()
+        return path.resolve() in (classifier().resolve(), classifier().with_name("confounded.pt").resolve())
     except (OutputError, OSError):
         return False
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_attribution.wells.plate import Plate
@@ -12,8 +13,8 @@ FIRST = 4
 """Files that are named."""
 
 
-def look(path: str, pattern: str | None, conditions: str | None) -> tuple[Plate, str]:
-    """The plate, and what there is of it; runs in the worker.
+def look(path: str, reading: Mapping[str, Any]) -> tuple[Plate, str]:
+    """The plate, and what there is of it; runs in the worker. `reading` is what `read_plate` is asked.
 
     Raises
     ------
@@ -23,8 +24,8 @@ def look(path: str, pattern: str | None, conditions: str | None) -> tuple[Plate,
     from napari_attribution.wells import read_plate
     from napari_attribution.wells.readers.plates import preview
 
-    plate = read_plate(path, pattern=pattern, conditions=conditions)
-    return plate, told(plate, preview(path, pattern=pattern, most=FIRST))
+    plate = read_plate(path, **reading)
+    return plate, told(plate, preview(path, pattern=reading.get("pattern"), most=FIRST))
 
 
 def told(plate: Plate, files: Preview) -> str:

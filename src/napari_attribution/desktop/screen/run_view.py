@@ -22,6 +22,9 @@ from napari_attribution.desktop.screen.running import Running
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.methods.catalogue import METHODS
 
+PLANES = (("one plane", ""), ("maximum", "max"), ("mean", "mean"), ("middle", "middle"))
+"""How focal planes become one."""
+
 TICK = 500
 """Milliseconds between two looks at the clock while it runs."""
 
@@ -50,8 +53,14 @@ class RunView(QWidget):
         self.open_plate = parts.button("choose_plate", "Choose …", "Choose the folder of the plate's images")
         self.pattern = _line("plate_pattern", "found by itself")
         self.pattern.setToolTip(
-            "How the files are named, where this is not found by itself: a name with {well}, {field} and {stain} in it"
+            "How the files are named, where this is not found by itself: a regular expression with the groups well, field and stain"
         )
+        self.stains = _line("plate_stains", "as the plate says")
+        self.stains.setToolTip("The names of the stains in the order of the channels, with commas between them")
+        self.project = parts.combo(
+            "plate_project", "How several focal planes become one; without it such fields are refused"
+        )
+        parts.offer(self.project, PLANES, "")
         self.conditions = _line("plate_conditions", "none")
         self.conditions.setToolTip(
             "A CSV that says what was done to the wells: a column well, and one for each condition"
@@ -97,6 +106,8 @@ class RunView(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("plate", parts.row(self.plate, self.open_plate))
         form.addRow("file names", self.pattern)
+        form.addRow("stains", self.stains)
+        form.addRow("focal planes", self.project)
         form.addRow("conditions", parts.row(self.conditions, self.open_conditions))
         form.addRow("", self.preview)
         form.addRow("classifier", parts.row(self.classifier, self.open_classifier))
@@ -117,9 +128,20 @@ class RunView(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.told)
 
+    @property
+    def _lines(self) -> tuple[tuple[QLineEdit, str], ...]:
+        """The fields of text, and what each is of what is wanted."""
+        return (
+            (self.plate, "plate"),
+            (self.pattern, "pattern"),
+            (self.stains, "stains"),
+            (self.conditions, "conditions"),
+        )
+
     def _connect(self) -> None:
         running = self.running
-        for line, name in ((self.plate, "plate"), (self.pattern, "pattern"), (self.conditions, "conditions")):
+        self.project.activated.connect(lambda _at: running.want(project=self.project.currentData()))
+        for line, name in self._lines:
             line.editingFinished.connect(lambda line=line, name=name: self._typed(name, line.text().strip()))
         self.out.editingFinished.connect(self._typed_out)
         self.open_plate.clicked.connect(self._choose_plate)
@@ -178,9 +200,7 @@ class RunView(QWidget):
         running = self.running
         state, wanted = running.state, running.state.wanted
         for line, text in (
-            (self.plate, wanted.plate),
-            (self.pattern, wanted.pattern),
-            (self.conditions, wanted.conditions),
+            *((line, getattr(wanted, name)) for line, name in self._lines),
             (self.classifier, running.classifier.name if running.classifier else ""),
             (self.out, str(wanted.out) if wanted.out else ""),
         ):
@@ -193,6 +213,7 @@ class RunView(QWidget):
                 on = item.data(Qt.ItemDataRole.UserRole) in wanted.methods
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
             self.methods.blockSignals(blocked)
+        parts.offer(self.project, PLANES, wanted.project)
         parts.say(self.preview, state.preview)
         parts.say(
             self.failed, f"✗ {state.failure.sentence}" if state.failure else "", "wrong" if state.failure else None
@@ -209,7 +230,7 @@ class RunView(QWidget):
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         parts.say(self.told, running.told() if state.running else state.said)
-        for part in (self.plate, self.pattern, self.conditions, self.open_plate, self.open_conditions, self.methods,
+        for part in (self.plate, self.pattern, self.stains, self.project, self.conditions, self.open_plate, self.open_conditions, self.methods,
                      self.open_classifier, self.out, self.open_out):  # fmt: skip
             part.setEnabled(not state.running)
         if state.running != self._clock.isActive():

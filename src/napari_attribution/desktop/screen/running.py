@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 RUN, LOOK = "run", "look at plate"
 """Kinds of jobs."""
 
+_READING = ("plate", "pattern", "stains", "project", "conditions")
+
 
 @dataclass
 class Wanted:
@@ -31,8 +34,9 @@ class Wanted:
     ----------
     plate : str
         Folder or URL; empty where none is chosen.
-    pattern, conditions : str
-        How files are named, and the table of what was done to the wells; empty for what the plate itself says.
+    pattern, stains, project, conditions : str
+        How files are named, what the stains are called (with commas between them), how focal planes become one, and the table
+        of what was done to the wells; empty for what the plate itself says.
     classifier : Path, optional
         None for the one of the dock "Explain well".
     methods : tuple of str
@@ -42,10 +46,23 @@ class Wanted:
 
     plate: str = ""
     pattern: str = ""
+    stains: str = ""
+    project: str = ""
     conditions: str = ""
     classifier: Path | None = None
     methods: tuple[str, ...] = ("pixel-ablation-cam",)
     out: Path | None = None
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `read_plate` is asked."""
+        named = [name.strip() for name in self.stains.split(",") if name.strip()]
+        return {
+            "pattern": self.pattern or None,
+            "stains": named or None,
+            "project": self.project or None,
+            "conditions": self.conditions or None,
+        }
 
 
 @dataclass
@@ -119,7 +136,7 @@ class Running:
     def want(self, **values: Any) -> None:
         """Change what is to be run."""
         state = self.state
-        anew = any(name in ("plate", "pattern", "conditions") for name in values)
+        anew = any(name in _READING for name in values)
         for name, value in values.items():
             setattr(state.wanted, name, value)
         state.failure, state.said, state.unfinished = None, "", None
@@ -128,14 +145,16 @@ class Running:
         self._changed()
 
     def want_sample(self) -> None:
-        """The sample plate and its classifier."""
+        """The sample plate and its classifier, with the results where files may go again."""
         try:
             plate, classifier = sample.plate(), sample.classifier()
+            out = Path(tempfile.mkdtemp(prefix="sample-screen-"))
         except OutputError as error:
             self.state.failure = Failure(str(error), error)
             self._changed()
             return
-        self.want(plate=str(plate), pattern="", conditions="", classifier=classifier)
+        told = str(sample.plate_conditions())
+        self.want(plate=str(plate), pattern="", stains="", project="", conditions=told, classifier=classifier, out=out)
 
     @property
     def classifier(self) -> Path | None:
@@ -167,12 +186,12 @@ class Running:
         self.jobs.cancel(LOOK)
         if not wanted.plate:
             return
-        path, pattern, conditions = wanted.plate, wanted.pattern or None, wanted.conditions or None
+        path, reading = wanted.plate, wanted.reading
 
         def work(_report: Report) -> tuple[Plate, str]:
             from napari_attribution.desktop.screen.preview import look
 
-            return look(path, pattern, conditions)
+            return look(path, reading)
 
         def done(found: tuple[Plate, str]) -> None:
             state.plate, state.preview = found

@@ -23,7 +23,7 @@ from napari_attribution.desktop.widgets.parting import Parting
 from napari_attribution.desktop.widgets.section import Section
 from napari_attribution.desktop.widgets.style import paper_and_ink, style_sheet
 from napari_attribution.screens.report.columns import group, title
-from napari_attribution.screens.report.scale import Scale, scale_of
+from napari_attribution.screens.report.scale import Scale
 from napari_attribution.screens.report.told import overview
 
 WIDE = 860
@@ -311,7 +311,7 @@ class Screen(QWidget):
         if wanted != self._shown:
             if self._shown[:2] != wanted[:2]:
                 values = wells.values(state.column)
-                self._scale = scale_of(values, wells.classes)
+                self._scale = wells.scale(state.column)
                 self.scale.show_scale(self._scale, values, state.column)
             self._shown = wanted
             self.plate.show_plate(marked(wells, state.column, self._scale, state.ranked, state.notes))

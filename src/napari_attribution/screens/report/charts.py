@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_attribution.keeping.colours import stain_colors
 from napari_attribution.screens.report.columns import number, title
-from napari_attribution.screens.report.scale import Scale, ramp, scale_of
+from napari_attribution.screens.report.scale import Scale, ramp
 from napari_attribution.screens.report.wells import Wells
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 200
-_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 INK, EMPTY = "#1e1f22", "#eceef1"
 WIDTH = 3.5
 """Of a plate, in inches."""
@@ -37,7 +36,7 @@ def plate_chart(wells: Wells, column: str, excluded: Collection[str]) -> bytes:
         Wells that are left out; they are struck through.
     """
     values = wells.values(column)
-    scale = scale_of(values, wells.classes)
+    scale = wells.scale(column)
     rows, columns = wells.layout
     # 0.3 in for the title, 0.45 in for the scale below.
     height = 0.32 + (WIDTH - 0.35) * rows / columns + 0.5 + 0.16 * max(0, math.ceil(_entries(scale) / 2) - 1)
@@ -133,10 +132,11 @@ def _draw_marks(axes: Axes, wells: Wells, excluded: Collection[str]) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
     corners, strokes = [], []
+    size = 0.42 if wells.layout[1] > 6 else 0.24
     for at, (row, column) in enumerate(wells.places):
         left, top = column - 0.47, row - 0.47
         if wells.flagged[at]:
-            corners.append([(left, top), (left + 0.42, top), (left, top + 0.42)])
+            corners.append([(left, top), (left + size, top), (left, top + size)])
         if wells.failed[at] or wells.positions[at] in excluded:
             strokes.append([(left + 0.1, row + 0.37), (column + 0.37, top + 0.1)])
         if wells.failed[at]:
@@ -155,8 +155,9 @@ def _draw_scale(figure: Figure, scale: Scale, column: str, height: float) -> Non
         axes.imshow(ramp()[None], aspect="auto")
         axes.set_yticks([])
         axes.set_xticks([0, 255], [number(limit, column) for limit in scale.limits], fontsize=6)
-        for label, side in zip(axes.get_xticklabels(), _SIDES, strict=True):
-            label.set_horizontalalignment(side)
+        low, high = axes.get_xticklabels()
+        low.set_horizontalalignment("left")
+        high.set_horizontalalignment("right")
         axes.tick_params(length=0, pad=2)
         for spine in axes.spines.values():
             spine.set_visible(False)

@@ -13,7 +13,22 @@ FLAGGED = "flagged"
 HIDDEN = frozenset({"plate", "well", "row", "column", "field", "why", "error", "note"})
 """Columns that say where a row belongs, or that are read and not compared."""
 
-_SHARES = ("importance", "spread", "probability")
+_MEASURES = {
+    "inside": "map inside cells",
+    "edge": "map in the outermost 5 % of the field",
+    "saturated": "map in saturated pixels",
+    "empty": "map in empty pixels",
+    "agreement": "agreement with the first method's map",
+}
+_QUALITY = {
+    "cells": "area of the cells",
+    "focus": "sharpness",
+    "slope": "slope of the power spectrum",
+    "saturated": "saturated pixels",
+    "illumination": "evenness of the illumination",
+}
+_SHARES = ("importance.", "spread.", "probability.", "quality.cells", "quality.saturated.")
+_SHARES_OF_MAP = ("inside", "edge", "saturated", "empty")
 _WORDS = {
     "predicted": "predicted class",
     "target": "explained class",
@@ -42,12 +57,13 @@ def title(column: str, methods: Sequence[str] = ()) -> str:
             "importance": f"importance of {what}",
             "spread": f"spread of the importance of {what}",
             "faithfulness": f"faithfulness: {what}",
-            "map": f"map: {what}",
+            "map": _MEASURES.get(what, f"map: {what}"),
             "distance": "distance of the importances from the plate's",
         }[kind] + by
     if kind == "quality":
         measure, _, stain = rest.partition(".")
-        return f"{measure} of {stain}" if stain else measure
+        told = _QUALITY.get(measure, measure)
+        return f"{told} of {stain}" if stain else told
     return column.replace(".", ": ").replace("_", " ")
 
 
@@ -76,7 +92,7 @@ def number(value: float, column: str = "") -> str:
     """A value with the digits that it deserves: shares in per cent, minus signs that are one."""
     if not math.isfinite(value):
         return "no value"
-    if column.partition(".")[0] in _SHARES:
-        share = f"{100 * value:.0f}"
-        return f"{'0' if share == '-0' else share} %".replace("-", "−")
+    if column.startswith(_SHARES) or (column.startswith("map.") and column.rpartition(".")[2] in _SHARES_OF_MAP):
+        share = f"{100 * value:.0f}" if abs(value) >= 0.1 or value == 0 else f"{100 * value:.1f}"
+        return f"{share.removeprefix('-') if float(share) == 0 else share} %".replace("-", "−")
     return f"{value:.3g}".replace("-", "−")

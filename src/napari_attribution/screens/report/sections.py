@@ -105,7 +105,10 @@ def sections(results: Results, wells: Wells, column: str, method: str, each: int
 
 
 def plates(wells: Wells, method: str, stains: Sequence[str]) -> list[str]:
-    """The columns that are shown as plates: what was done and said, the flags, the stains, the measures of the map."""
+    """The columns that are shown as plates: what was done and said, the flags, the stains, the measures of the map.
+
+    What is the same in all wells is left out.
+    """
     wanted = [
         *wells.conditions,
         "predicted",
@@ -114,7 +117,7 @@ def plates(wells: Wells, method: str, stains: Sequence[str]) -> list[str]:
         *(f"importance.{method}.{stain}" for stain in stains),
         *(column for column in wells.offered if column.startswith((f"map.{method}.", f"distance.{method}"))),
     ]
-    return [column for column in wanted if column in wells.offered]
+    return [column for column in wanted if column in wells.offered and (column == "predicted" or wells.varies(column))]
 
 
 def _plate(wells: Wells, column: str, excluded: set[str], step: Callable[[], None]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_attribution.screens.report.columns import FLAGGED, HIDDEN, number, title
-from napari_attribution.screens.report.scale import is_text
+from napari_attribution.screens.report.scale import Scale, is_text, scale_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +103,18 @@ class Wells:
         if is_text(list(values)):
             return np.array(["" if not isinstance(value, str) else value for value in values], dtype=object)
         return values.to_numpy(dtype=float)
+
+    def scale(self, column: str) -> Scale:
+        """The colours of a column; the importances of a method's stains share theirs, so that they can be compared."""
+        start = column.rpartition(".")[0] if column.startswith("importance.") else ""
+        kin = [one for one in self.offered if start and one.rpartition(".")[0] == start]
+        return scale_of(np.concatenate([self.values(one) for one in kin]) if kin else self.values(column), self.classes)
+
+    def varies(self, column: str) -> bool:
+        """Whether a column tells wells apart."""
+        values = self.values(column)
+        found = {value for value in values if value} if values.dtype == object else set(values[np.isfinite(values)])
+        return len(found) > 1
 
     def order(self, column: str, descending: bool = True) -> list[int]:
         """The wells ranked by a column: highest first, those without a value last; ties in the order of the plate."""
