@@ -84,8 +84,7 @@ class RunView(QWidget):
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked)
             self.methods.addItem(item)
-        row = self.methods.fontMetrics().height() + 8
-        self.methods.setFixedHeight(row * min(5, self.methods.count()) + 6)
+        self.methods.setFixedHeight(self.methods.sizeHintForRow(0) * self.methods.count() + 6)
         self.out = _line("results_folder", "a new folder")
         self.open_out = parts.button(
             "choose_out", "Choose …", "Choose the folder for the results; it is made if need be"
@@ -99,6 +98,9 @@ class RunView(QWidget):
         self.progress.setObjectName("run_progress")
         self.progress.setToolTip("Fields done")
         self.told = parts.text("run_told", "How far the run is", quiet=True)
+
+        self._asks = (*(line for line, _ in self._lines), self.project, self.methods, self.out, self.open_plate,
+                      self.open_conditions, self.open_classifier, self.open_out)  # fmt: skip
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -230,8 +232,7 @@ class RunView(QWidget):
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         parts.say(self.told, running.told() if state.running else state.said)
-        for part in (self.plate, self.pattern, self.stains, self.project, self.conditions, self.open_plate, self.open_conditions, self.methods,
-                     self.open_classifier, self.out, self.open_out):  # fmt: skip
+        for part in self._asks:
             part.setEnabled(not state.running)
         if state.running != self._clock.isActive():
             self._clock.start() if state.running else self._clock.stop()

@@ -264,7 +264,7 @@ class Running:
         self.jobs.cancel(RUN)
         self.state.running = False
         done, total = self.state.progress
-        self.state.said = f"Stopped after {done} of {total} fields. They are kept: run the same again to go on."
+        self.state.said = f"Stopped after {done} of {total} fields. They are kept."
         self._stopped(self.state.out)
         self._changed()
 

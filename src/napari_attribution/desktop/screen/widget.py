@@ -50,7 +50,7 @@ class Screen(QWidget):
         self.controller = controller_of(self.viewer)
         post = qt_post()
         self.screening = Screening(self.controller, post, self.render_state)
-        self.running = Running(self.controller, post, self.render_state, self.screening.open)
+        self.running = Running(self.controller, post, self.render_state, self._finished)
         self._shown: tuple[object, ...] = ()
         self._scale = Scale()
         self._wide: bool | None = None
@@ -196,6 +196,11 @@ class Screen(QWidget):
         folder = ask_folder(self, "The folder of the results", self.screening.state.folder)
         if folder is not None:
             self.open_folder(folder)
+
+    def _finished(self, folder) -> None:
+        """The run is done: its plate takes the place of the form."""
+        self.run_section.heading.setChecked(False)
+        self.screening.open(folder)
 
     def open_folder(self, folder) -> None:
         """Open results; a run that was begun there and not finished is offered to go on."""
