@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,19 +112,20 @@ def write_plate(path: Path, spots: Iterable[Spot], name: str) -> None:
         shutil.rmtree(path)
     images = [ImageInWellPath(path=str(spot.number), row=spot.position[0], column=spot.position[1:]) for spot in spots]
     create_empty_plate(str(path), name, images, ngff_version="0.4")
-    for spot in spots:
-        create_ome_zarr_from_array(
-            str(path / spot.position[0] / spot.position[1:] / str(spot.number)),
-            spot.pixels(),
-            pixelsize=BINNING * PIXEL_SIZE,
-            levels=1,
-            axes_names=["c", "y", "x"],
-            channels_meta=list(STAINS),
-            name=f"{spot.position} field {spot.number}",
-            chunks=(len(STAINS), 512 // BINNING, 512 // BINNING),
-            compressors={"id": "blosc", "cname": "zstd", "clevel": 9, "shuffle": 1},
-            ngff_version="0.4",
-        )
+    with ProcessPoolExecutor(2) as pool:
+        for spot, pixels in zip(spots, pool.map(Spot.pixels, spots), strict=True):
+            create_ome_zarr_from_array(
+                str(path / spot.position[0] / spot.position[1:] / str(spot.number)),
+                pixels,
+                pixelsize=BINNING * PIXEL_SIZE,
+                levels=1,
+                axes_names=["c", "y", "x"],
+                channels_meta=list(STAINS),
+                name=f"{spot.position} field {spot.number}",
+                chunks=(len(STAINS), 512 // BINNING, 512 // BINNING),
+                compressors={"id": "blosc", "cname": "zstd", "clevel": 9, "shuffle": 1},
+                ngff_version="0.4",
+            )
 
 
 def write_conditions(path: Path, spots: Iterable[Spot]) -> None:
