@@ -22,7 +22,7 @@ class WellView(QWidget):
         super().__init__(parent)
         self.setObjectName("well_view")
         self.screening = screening
-        self._noted = ("", "")
+        self._noted: tuple[object, str, str] = (None, "", "")
         self._build()
         self._lay_out()
         self._connect()
@@ -95,9 +95,11 @@ class WellView(QWidget):
         self.screening.state.keep_limits = on
 
     def _note(self) -> None:
-        well, before = self._noted
-        if well and self.note.text().strip() != before:
-            self.screening.note(well, self.note.text())
+        results, well, before = self._noted
+        written = self.note.text()
+        if well and results is self.screening.state.results and written.strip() != before:
+            self._noted = (results, well, written.strip())
+            self.screening.note(well, written)
 
     def _leave_out(self) -> None:
         if self.leave_out.isEnabled():
@@ -118,14 +120,14 @@ class WellView(QWidget):
         if wells is None:
             return
         # What is being written of the well before is kept before another takes its place.
-        if self._noted[0] not in ("", well):
+        if self._noted[1] != well:
             self._note()
         self._render_well(wells, well)
         note = state.notes.get(well)
-        noted = (well, note["note"] if note else "")
+        noted = (state.results, well, note["note"] if note else "")
         if noted != self._noted:
             self._noted = noted
-            self.note.setText(noted[1])
+            self.note.setText(noted[2])
         chosen = self._chosen()
         out = [one for one in chosen if one in state.notes and state.notes[one]["excluded"] is not None]
         reasons = {state.notes[one]["excluded"] for one in out}

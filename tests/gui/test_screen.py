@@ -1,0 +1,292 @@
+"""The dock "Screen" in a real window, with real clicks."""
+
+import gc
+import os
+import time
+import weakref
+
+import made_results
+import numpy as np
+import pytest
+import small_screens
+from clicking import wait
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QListWidget, QPushButton, QSpinBox
+
+from napari_attribution.desktop.layers.known import ROLE
+from napari_attribution.desktop.screen import run_view
+from napari_attribution.desktop.screen.keys import NEXT
+from napari_attribution.screens.results import open_results
+from napari_attribution.screens.run.screen import run_screen
+
+pytestmark = pytest.mark.gui
+
+LEFT, NONE, CONTROL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(scope="module")
+def screened(tmp_path_factory):
+    """Results of a real run: 5 wells of 2 fields on a 4 x 6 plate."""
+    folder = tmp_path_factory.mktemp("screened")
+    plate = small_screens.make_plate(folder / "plate", wells=5)
+    return run_screen(plate, small_screens.make_classifier(folder), folder / "results", time_limit=None).path
+
+
+@pytest.fixture
+def screen(window, qtbot):
+    """The dock as napari opens it from its Plugins menu."""
+    docked, widget = window.window.add_plugin_dock_widget("napari-attribution", "Screen")
+    window.window._qt_window.resizeDocks([docked], [420], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    yield widget
+    widget.screening.close()
+    widget.running.close()
+    widget.controller.close()
+
+
+def opened(qtbot, screen, path, monkeypatch):
+    """Open results by the button."""
+    monkeypatch.setattr(run_view.QFileDialog, "getExistingDirectory", lambda *_args: str(path))
+    press(qtbot, screen, "open_results")
+    wait(qtbot, lambda: screen.screening.state.wells is not None)
+    wait(qtbot, lambda: screen.plate.isVisible() and screen.plate.height() > 50)
+    return screen.screening.state
+
+
+def press(qtbot, screen, name):
+    button = screen.findChild(QPushButton, name)
+    screen.scroll.ensureWidgetVisible(button)
+    assert button.isVisible(), f"{name} is not to be seen"
+    assert button.isEnabled(), f"{name} cannot be pressed"
+    qtbot.mouseClick(button, LEFT)
+
+
+def click_well(qtbot, screen, place, held=NONE):
+    screen.scroll.ensureWidgetVisible(screen.plate)
+    qtbot.mouseClick(screen.plate, LEFT, held, screen.plate.rect_of(place).center())
+
+
+def settled(screen):
+    state = screen.screening.state
+    return bool(state.current) and not state.loading
+
+
+def colours(widget):
+    """What is on the screen, (H, W, 3)."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    pixels = np.frombuffer(image.constBits().asstring(image.sizeInBytes()), np.uint8)
+    return pixels.reshape(image.height(), -1)[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
+
+
+def at_well(screen, place):
+    """The colour in the lower right of a well, where no mark is."""
+    spot = screen.plate.rect_of(place).bottomRight() - QPoint(4, 4)
+    return colours(screen.plate)[spot.y(), spot.x()]
+
+
+def test_from_the_plate_to_a_well_and_on_by_rank(window, screen, qtbot, screened, monkeypatch):
+    state = opened(qtbot, screen, screened, monkeypatch)
+    assert "5 wells with 10 fields" in screen.findChild(QLabel, "overview").text()
+    assert "no image" in screen.findChild(QLabel, "marks").text()
+    screen.screening.choose_column("margin")
+    values = dict(zip(state.wells.positions, state.wells.values("margin"), strict=True))
+    for name, place in zip(state.wells.positions, state.wells.places, strict=True):
+        expected = state.wells.scale("margin").colours([values[name]])[0, :3]
+        assert np.abs(at_well(screen, place).astype(int) - expected).max() <= 2
+
+    click_well(qtbot, screen, (0, 1))
+    wait(qtbot, lambda: settled(screen))
+    assert state.current == "A02"
+    assert [layer.metadata[ROLE] for layer in window.layers] == [*["stain"] * 3, "map", "importance"]
+    layers = [id(layer) for layer in window.layers]
+    assert screen.findChild(QLabel, "well_name").text() == "A02"
+
+    order = [state.wells.positions[at] for at in state.ranked]
+    following = order[order.index("A02") + 1] if order.index("A02") + 1 < len(order) else "A02"
+    native = window.window._qt_viewer.canvas.native
+    native.setFocus()
+    qtbot.keyClick(native, getattr(Qt.Key, f"Key_{NEXT}"))
+    wait(qtbot, lambda: settled(screen) and state.current == following)
+    press(qtbot, screen, "previous_well")
+    wait(qtbot, lambda: settled(screen))
+    screen.plate.setFocus()
+    qtbot.keyClick(screen.plate, Qt.Key.Key_Right)
+    wait(qtbot, lambda: settled(screen))
+    assert [id(layer) for layer in window.layers] == layers
+
+    # Pointing tells, an empty place too.
+    qtbot.mouseMove(screen.plate, screen.plate.rect_of((0, 0)).center())
+    wait(qtbot, lambda: screen.findChild(QLabel, "readout").text().startswith("A01."))
+    qtbot.mouseMove(screen.plate, screen.plate.rect_of((3, 5)).center())
+    wait(qtbot, lambda: "no image" in screen.findChild(QLabel, "readout").text())
+
+
+def test_plate_and_table_choose_the_same_wells(window, screen, qtbot, tmp_path, monkeypatch):
+    results = made_results.write_results(tmp_path, made_results.make_table((8, 12)), (8, 12))
+    state = opened(qtbot, screen, results, monkeypatch)
+    screen.table_section.heading.setChecked(True)
+    table = screen.table.table
+    click_well(qtbot, screen, (2, 3), CONTROL)
+    click_well(qtbot, screen, (0, 0), CONTROL)
+    assert set(state.selected) == {"C04", "A01"}
+    assert {table.wells.order[row] for row in table.rows()} == {0, 27}
+
+    # A box on the plate; the histogram and the table know of it.
+    box = screen.plate
+    qtbot.mousePress(box, LEFT, pos=box.rect_of((1, 1)).center())
+    qtbot.mouseMove(box, box.rect_of((2, 2)).center())
+    qtbot.mouseMove(box, box.rect_of((2, 3)).center())
+    qtbot.mouseRelease(box, LEFT, pos=box.rect_of((2, 3)).center())
+    assert sorted(state.selected) == ["B02", "B03", "B04", "C02", "C03", "C04"]
+
+    # The last row of the table, sorted by the column at a click on its heading.
+    screen.screening.choose_column("importance.pcim.Mito")
+    header = table.horizontalHeader()
+    where = QPoint(header.sectionViewportPosition(1) + 12, header.height() // 2)
+    screen.scroll.ensureWidgetVisible(table)
+    qtbot.mouseClick(header.viewport(), LEFT, pos=where)
+    qtbot.mouseClick(header.viewport(), LEFT, pos=where)
+    first = [table.wells.wells.positions[at] for at in table.wells.order[:2]]
+    assert first in (["H12", "H11"], ["A01", "A02"])
+    row = table.visualRect(table.wells.index(1, 0))
+    qtbot.mouseClick(table.viewport(), LEFT, pos=row.center())
+    assert state.selected == (first[1],)
+    assert state.current == first[1]
+
+    # Filter; copy what is left.
+    qtbot.keyClicks(screen.findChild(QLineEdit, "filter_text"), "dmso")
+    flagged = screen.findChild(QCheckBox, "filter_flagged")
+    qtbot.mouseClick(flagged, LEFT, pos=QPoint(8, flagged.height() // 2))
+    assert table.wells.rowCount() == len(state.ranked) == 10
+    screen.screening.select([])
+    press(qtbot, screen, "copy_csv")
+    lines = QApplication.clipboard().text().splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith("well,")
+    assert all("DMSO" in line and "map at the edge" in line for line in lines[1:])
+
+
+def test_a_note_and_an_exclusion_are_kept_with_the_results(window, screen, qtbot, tmp_path, monkeypatch):
+    results = made_results.write_results(tmp_path / "r", made_results.make_table())
+    state = opened(qtbot, screen, results, monkeypatch)
+    click_well(qtbot, screen, (0, 0))
+    wait(qtbot, lambda: settled(screen))
+    assert "60 % of the map of A01" in screen.findChild(QLabel, "well_wrong").text()
+    note = screen.findChild(QLineEdit, "well_note")
+    qtbot.keyClicks(note, "a bubble")
+    qtbot.keyClick(note, Qt.Key.Key_Return)
+    assert open_results(results).notes == {"A01": {"note": "a bubble", "excluded": None}}
+    assert not screen.findChild(QPushButton, "leave_out").isEnabled(), "a reason is needed"
+    qtbot.keyClicks(screen.findChild(QLineEdit, "exclusion_reason"), "out of focus")
+    before = colours(screen.plate)
+    press(qtbot, screen, "leave_out")
+    assert open_results(results).notes["A01"]["excluded"] == "out of focus"
+    assert "1 left out" in screen.findChild(QLabel, "overview").text()
+    box = screen.plate.rect_of((0, 0))
+    cut = (slice(box.top(), box.bottom()), slice(box.left(), box.right()))
+    wait(qtbot, lambda: (colours(screen.plate)[cut] != before[cut]).any())
+    # What is written of one well is kept when another is opened.
+    qtbot.keyClicks(note, "!")
+    click_well(qtbot, screen, (0, 1))
+    wait(qtbot, lambda: settled(screen) and state.current == "A02")
+    assert open_results(results).notes["A01"]["note"] == "a bubble!"
+    assert note.text() == ""
+
+
+def test_thumbnails_are_clicked_and_the_report_is_written(window, screen, qtbot, screened, monkeypatch):
+    state = opened(qtbot, screen, screened, monkeypatch)
+    screen.screening.choose_column("margin")
+    click_well(qtbot, screen, (0, 0))
+    wait(qtbot, lambda: settled(screen))
+    screen.findChild(QSpinBox, "montage_each").setValue(2)
+    press(qtbot, screen, "montage")
+    wait(qtbot, lambda: state.montage is not None and not state.drawing)
+    assert state.failure is None, state.failure
+    layer, native, camera = window.layers["montage"], window.window._qt_viewer.canvas.native, window.scene.camera
+    assert len(state.montage.wells) == 4
+    low, high = layer.extent.world
+    world = low + (high - low) * np.array([0.7, 0.25])
+    middle = np.array([native.height(), native.width()]) / 2
+    row, column = middle + (world - np.asarray(camera.center)[-2:]) * camera.zoom
+    qtbot.mouseClick(native, LEFT, NONE, QPoint(round(column), round(row)))
+    wait(qtbot, lambda: settled(screen) and state.current == state.montage.wells[2])
+
+    press(qtbot, screen, "report")
+    wait(qtbot, lambda: state.report is not None or state.failure is not None)
+    assert state.failure is None, state.failure
+    assert state.report.stat().st_size > 50_000
+    assert "report.html" in screen.findChild(QLabel, "written").text()
+
+
+def test_a_plate_is_run_from_the_dock(window, screen, qtbot, tmp_path, monkeypatch):
+    small_screens.make_plate(tmp_path / "plate", wells=3, fields=1)
+    classifier = small_screens.make_classifier(tmp_path)
+    out = tmp_path / "results"
+    qtbot.mouseClick(screen.run_section.heading, LEFT)
+    wait(qtbot, lambda: screen.run_view.isVisible())
+    assert not screen.findChild(QPushButton, "run").isEnabled()
+    chosen = iter([tmp_path / "plate", out])
+    monkeypatch.setattr(run_view, "ask_folder", lambda *_args: next(chosen))
+    monkeypatch.setattr(run_view.files, "ask", lambda *_args: classifier)
+    pattern = screen.findChild(QLineEdit, "plate_pattern")
+    qtbot.keyClicks(pattern, r"(?P<well>[A-Z]\d\d)-(?P<field>\d)\.ome\.tiff")
+    press(qtbot, screen, "choose_plate")
+    wait(qtbot, lambda: screen.running.state.plate is not None)
+    assert "A01-1.ome.tiff" in screen.findChild(QLabel, "plate_preview").text()
+    press(qtbot, screen, "choose_screen_classifier")
+    press(qtbot, screen, "choose_out")
+    press(qtbot, screen, "run")
+    wait(qtbot, lambda: screen.screening.state.wells is not None or screen.running.state.failure is not None)
+    assert screen.running.state.failure is None, screen.running.state.failure
+    assert screen.screening.state.results.path == out
+    assert not screen.run_view.isVisible(), "the form makes way for the plate"
+
+
+def test_a_plate_of_1536_wells_opens_and_changes_colours_at_once(window, screen, qtbot, tmp_path, monkeypatch):
+    results = made_results.write_results(tmp_path, made_results.make_table((32, 48)), (32, 48))
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    started = time.perf_counter()
+    opened(qtbot, screen, results, monkeypatch)
+    assert time.perf_counter() - started < 2 * busy
+    taken = []
+    for column in ("margin", "predicted", "importance.pcim.Mito", "importance.pcim.DNA"):
+        started = time.perf_counter()
+        screen.screening.choose_column(column)
+        QApplication.processEvents()
+        taken.append(time.perf_counter() - started)
+    print(f"\nrecoloured in {[round(1000 * one) for one in taken]} ms, load {os.getloadavg()[0]:.1f}")
+    assert np.median(taken) < 0.2 * busy
+    assert screen.plate.rect_of((31, 47)).right() <= screen.plate.width()
+    assert screen.plate.rect_of((31, 47)).bottom() <= screen.plate.height()
+
+
+def test_before_anything_is_open_it_says_what_it_is_for(window, screen, qtbot, tmp_path):
+    assert "whole plate" in screen.findChild(QLabel, "headline").text()
+    assert screen.findChild(QPushButton, "sample_plate").isVisible()
+    assert not screen.plates.isVisible()
+    screen.open_folder(tmp_path / "nowhere")
+    wait(qtbot, lambda: screen.screening.state.failure is not None)
+    assert "nowhere" in screen.findChild(QLabel, "headline").text()
+
+
+def test_every_control_has_a_name_and_a_tooltip(window, screen):
+    for kind in (QPushButton, QComboBox, QCheckBox, QLineEdit, QSpinBox, QListWidget):
+        for control in screen.findChildren(kind):
+            if control.objectName().startswith("qt_") or isinstance(control.parent(), QComboBox | QSpinBox):
+                continue
+            assert control.objectName(), control
+            assert control.toolTip(), control.objectName()
+
+
+def test_what_is_closed_is_let_go_of_and_gives_mouse_and_keys_back(window, qtbot):
+    docked, widget = window.window.add_plugin_dock_widget("napari-attribution", "Screen")
+    gone, pointer = weakref.ref(widget), widget.keys.clicked
+    assert pointer in window.mouse_drag_callbacks
+    docked.title.close_button.click()
+    del widget, docked
+    qtbot.wait(50)
+    assert pointer not in window.mouse_drag_callbacks
+    assert not window.keymap
+    del pointer
+    wait(qtbot, lambda: (gc.collect(), gone() is None)[1], 10)
