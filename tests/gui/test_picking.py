@@ -1,11 +1,12 @@
 """Picking in a real window, with real clicks on the canvas."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from clicking import click, wait
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QPushButton
+from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QLabel, QPushButton
 
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.layers.picks import picks_layer
@@ -122,6 +123,31 @@ def test_from_clicks_to_a_table_and_back(window, dock, qtbot):
 
 
 @needs_sample
+def test_naparis_own_table_shows_and_exports_the_picks(window, dock, qtbot, monkeypatch, tmp_path):
+    open_sample(qtbot, dock)
+    state, picks = dock.controller.state, dock.picks.picks
+    wait(qtbot, lambda: picks.state.cells is window.layers["cells"])
+    for label in (20, 12):
+        click_at(qtbot, window, middle_of(window, label))
+        wait(qtbot, lambda label=label: settled(dock) and state.answer.place.name == f"cell {label}")
+
+    _, table = window.window.add_plugin_dock_widget("napari", "Features table widget")
+    window.layers.selection.active = picks_layer(window)
+    rows = table.table.model()
+    wait(qtbot, lambda: rows.rowCount() == 2)
+    first = table.table.visualRect(rows.mapFromSource(rows.sourceModel().index(0, 1)))
+    qtbot.mouseClick(table.table.viewport(), Qt.MouseButton.LeftButton, NONE, first.center())
+    wait(qtbot, lambda: state.answer.place.name == "cell 20" and settled(dock))
+    file = tmp_path / "picks.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args, **_options: (str(file), ""))
+    qtbot.mouseClick(table.save, Qt.MouseButton.LeftButton)
+    saved = pd.read_csv(file)
+    assert list(saved["place"]) == ["cell 20", "cell 12"]
+    assert saved["top stain"].tolist() == ["Mito", "Mito"]
+    assert saved[["probability", "inside cell"]].notna().all(axis=None)
+
+
+@needs_sample
 def test_a_storm_of_clicks_is_answered_once(window, dock, qtbot, gaps):
     open_sample(qtbot, dock)
     picks = dock.picks.picks
@@ -129,12 +155,12 @@ def test_a_storm_of_clicks_is_answered_once(window, dock, qtbot, gaps):
     asked = []
     start = dock.controller.jobs.start
     dock.controller.jobs.start = lambda kind, *a: (asked.append(kind), start(kind, *a))[1]
-    for number in range(150):
+    for number in range(500):
         click_at(qtbot, window, middle_of(window, 1 + number % 40))
         qtbot.wait(20)
     click_at(qtbot, window, middle_of(window, 20))
     wait(qtbot, lambda: settled(dock) and dock.controller.state.answer.place.name == "cell 20", 30)
-    assert asked.count("explain") >= 150
+    assert asked.count("explain") >= 500
     answered = len(picks_layer(window).data)
     assert answered < 15, "clicks do not queue up"
     assert dock.controller.state.run_error is None
