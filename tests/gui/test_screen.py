@@ -9,7 +9,7 @@ import made_results
 import numpy as np
 import pytest
 import small_screens
-from clicking import wait
+from clicking import choose, wait
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QListWidget, QPushButton, QSpinBox
@@ -156,8 +156,8 @@ def test_plate_and_table_choose_the_same_wells(window, screen, qtbot, tmp_path, 
 
     # Filter; copy what is left.
     qtbot.keyClicks(screen.findChild(QLineEdit, "filter_text"), "dmso")
-    flagged = screen.findChild(QCheckBox, "filter_flagged")
-    qtbot.mouseClick(flagged, LEFT, pos=QPoint(8, flagged.height() // 2))
+    screen.scroll.ensureWidgetVisible(screen.findChild(QComboBox, "filter_flag"))
+    choose(qtbot, screen, "filter_flag", "flagged for the explanation")
     assert table.wells.rowCount() == len(state.ranked) == 10
     screen.screening.select([])
     press(qtbot, screen, "copy_csv")

@@ -186,7 +186,9 @@ def test_filters_narrow_by_words_class_flags_and_exclusion(tmp_path) -> None:
     assert names(text="dmso b0") == ["B02"]
     assert names(text="GLOW") == ["A02"]
     assert names(predicted="hit") == ["A02", "B03"]
-    assert names(flagged=True) == ["A01", "B01", "B03"]
+    assert names(flag="any") == ["A01", "B01", "B03"]
+    assert names(flag="map at the edge") == names(flag="explanation") == ["A01", "B03"]
+    assert names(flag="image") == []
     assert names(excluded="out") == ["A02"]
     assert "A02" not in names(excluded="in")
     assert neighbour([], None, 1) is None

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_attribution.screens.report.wells import about
+
 if TYPE_CHECKING:
     from napari_attribution.screens.report.wells import Wells
     from napari_attribution.screens.results.notes import Note
+
+
+ANY = "any"
+ABOUT = ("explanation", "image", "call", "plate")
+"""What flags are about."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +30,16 @@ class Filter:
         That the well's name, its conditions, class, flags or note must hold; several words must all be there.
     predicted : str
         The class; empty for any.
-    flagged : bool
-        Only those with a flag, or without a result.
+    flag : str
+        The name of a flag, or what flags are about ("explanation", "image", "call", "plate"); "any" for any flag, and for wells
+        without a result; empty for all wells.
     excluded : str
         "" for all, "in" for those that are not left out, "out" for those that are.
     """
 
     text: str = ""
     predicted: str = ""
-    flagged: bool = False
+    flag: str = ""
     excluded: str = ""
 
 
@@ -40,8 +48,11 @@ def passing(wells: Wells, chosen: Filter, notes: Mapping[str, Note]) -> np.ndarr
     passes = np.ones(len(wells.positions), dtype=bool)
     if chosen.predicted:
         passes &= wells.values("predicted") == chosen.predicted
-    if chosen.flagged:
+    if chosen.flag == ANY:
         passes &= wells.flagged | wells.failed
+    elif chosen.flag:
+        flags = [[*wells.flags(well)] for well in wells.positions]
+        passes &= [chosen.flag in some or chosen.flag in map(about, some) for some in flags]
     if chosen.excluded:
         out = np.array([is_out(well, notes) for well in wells.positions], dtype=bool)
         passes &= out if chosen.excluded == "out" else ~out

@@ -32,7 +32,8 @@ class Marked:
         Opacity 0 where a well has no value.
     there : collection of (row, column)
         Wells of which there are results; the others are hatched.
-    flagged, failed, excluded : collection of (row, column)
+    doubted, flagged, failed, excluded : collection of (row, column)
+        With a flag about the explanation, with any; that could not be explained; that are left out.
     dimmed : collection of (row, column)
         Those that the filter leaves out.
     """
@@ -40,6 +41,7 @@ class Marked:
     layout: Place
     colours: npt.NDArray[np.uint8]
     there: Collection[Place]
+    doubted: Collection[Place] = ()
     flagged: Collection[Place] = ()
     failed: Collection[Place] = ()
     excluded: Collection[Place] = ()
@@ -243,12 +245,17 @@ class PlateView(QWidget):
             painter.drawLines(lines)
 
     def _draw_marks(self, painter: QPainter, marked: Marked) -> None:
-        """A corner for a flag, a cross for a failure, a stroke for what is left out: each seen on any colour."""
+        """Corners for flags, crosses for failures, strokes for what is left out: each seen on any colour.
+
+        A corner is solid where a flag is about the explanation.
+        """
         side = self.cell
         size = max(4.0, 0.38 * side)
-        painter.setPen(QPen(self._paper, 1))
-        painter.setBrush(self._ink)
+        doubted = set(marked.doubted)
         for place in marked.flagged:
+            solid = place in doubted
+            painter.setPen(QPen(self._paper if solid else self._ink, 1))
+            painter.setBrush(self._ink if solid else self._paper)
             corner = QPointF(self.rect_of(place).topLeft()) + QPointF(1, 1)
             painter.drawPolygon(QPolygonF([corner, corner + QPointF(size, 0), corner + QPointF(0, size)]))
         strokes: list[QLineF] = []

@@ -89,7 +89,7 @@ class Screening:
         self._rank()
 
     def narrow(self, **values: Any) -> None:
-        """Change the filter: text, predicted, flagged, excluded."""
+        """Change the filter: text, predicted, flag, excluded."""
         self.state.filter = replace(self.state.filter, **values)
         self._rank()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QApplication, QCheckBox, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
+from napari_attribution.desktop.screen.choosing import ABOUT, ANY
 from napari_attribution.desktop.screen.screening import Screening
 from napari_attribution.desktop.screen.table import WellTable
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.screens.report.columns import title
 from napari_attribution.screens.report.scale import is_text
+from napari_attribution.screens.report.wells import about, counted
 
 MOST = 60
 """Values of one condition that are offered."""
@@ -35,9 +37,7 @@ class TableView(QWidget):
         self.text.setToolTip("Words that a well must have: in its name, conditions, class, flags or note")
         self.predicted = parts.combo("filter_class", "Only the wells that the classifier gives this class")
         self.excluded = parts.combo("filter_excluded", "With or without the wells that were left out")
-        self.flagged = QCheckBox("flagged only")
-        self.flagged.setObjectName("filter_flagged")
-        self.flagged.setToolTip("Only the wells with a flag, and those that could not be explained")
+        self.flag = parts.combo("filter_flag", "Only the wells that are flagged, for anything or for one thing")
         self.controls = parts.combo("select_where", "Choose all wells to which this was done, such as the controls")
         self.copy = parts.button("copy_csv", "Copy CSV", "Copy the rows that are chosen, or all, with every column")
         self.said = parts.text("table_said", "What was copied", quiet=True)
@@ -49,7 +49,7 @@ class TableView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        for pair in ((self.text, self.predicted), (self.excluded, self.flagged), (self.controls, self.copy)):
+        for pair in ((self.text, self.predicted), (self.flag, self.excluded), (self.controls, self.copy)):
             layout.addLayout(parts.row(*pair))
         layout.addWidget(self.table, 1)
         layout.addWidget(self.said)
@@ -60,7 +60,7 @@ class TableView(QWidget):
         self.text.textChanged.connect(lambda text: screening.narrow(text=text))
         self.predicted.activated.connect(lambda _at: screening.narrow(predicted=self.predicted.currentData()))
         self.excluded.activated.connect(lambda _at: screening.narrow(excluded=self.excluded.currentData()))
-        self.flagged.toggled.connect(lambda on: screening.narrow(flagged=on))
+        self.flag.activated.connect(lambda _at: screening.narrow(flag=self.flag.currentData()))
         self.controls.activated.connect(self._select)
         self.copy.clicked.connect(self._copy)
         shortcut = QShortcut(QKeySequence.StandardKey.Copy, self.table)
@@ -87,8 +87,7 @@ class TableView(QWidget):
         chosen = state.filter
         if self.text.text() != chosen.text:
             self.text.setText(chosen.text)
-        if self.flagged.isChecked() != chosen.flagged:
-            self.flagged.setChecked(chosen.flagged)
+        parts.offer(self.flag, _flags(wells), chosen.flag)
         parts.offer(self.predicted, [("any class", ""), *((name, name) for name in wells.classes)], chosen.predicted)
         everything = [("all wells", ""), ("not left out", "in"), ("left out", "out")]
         parts.offer(self.excluded, everything, chosen.excluded)
@@ -110,6 +109,18 @@ def _values(wells) -> list[tuple[str, str | float]]:
             told = sorted({float(value) for value in values if value == value})
         found += [(column, value) for value in told[:MOST]]
     return found
+
+
+def _flags(wells) -> list[tuple[str, str]]:
+    """What can be filtered by: any flag, what flags are about, each flag."""
+    found = counted(list(wells.frame["flags"])) if "flags" in wells.frame else {}
+    kinds = [kind for kind in ABOUT if any(about(name) == kind for name in found)]
+    return [
+        ("flagged or not", ""),
+        ("flagged", ANY),
+        *((f"flagged for the {kind}", kind) for kind in kinds),
+        *((f"{name} ({count})", name) for name, count in found.items()),
+    ]
 
 
 def _told(value: str | float) -> str:

@@ -372,6 +372,7 @@ def marked(wells, column: str, scale: Scale, passing, notes) -> Marked:
         layout=wells.layout,
         colours=colours,
         there=places,
+        doubted=[places[at] for at in np.flatnonzero(wells.doubted)],
         flagged=[places[at] for at in np.flatnonzero(wells.flagged)],
         failed=[places[at] for at in np.flatnonzero(wells.failed)],
         excluded=[places[at] for at, well in enumerate(wells.positions) if is_out(well, notes)],

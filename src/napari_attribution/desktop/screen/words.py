@@ -24,8 +24,10 @@ def marks(wells: Wells, notes: Mapping[str, Note]) -> str:
     """What the signs on the plate mean, of those that are there."""
     told = []
     rows, columns = wells.layout
-    if wells.flagged.any():
-        told.append("◤ flagged")
+    if wells.doubted.any():
+        told.append("◤ flagged for the explanation")
+    if (wells.flagged & ~wells.doubted).any():
+        told.append("◸ flagged otherwise")
     if any(note["excluded"] is not None for note in notes.values()):
         told.append("╱ left out")
     if wells.failed.any():

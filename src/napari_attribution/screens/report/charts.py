@@ -128,20 +128,23 @@ def _draw_wells(axes: Axes, wells: Wells, colours: npt.NDArray[np.uint8]) -> Non
 
 
 def _draw_marks(axes: Axes, wells: Wells, excluded: Collection[str]) -> None:
-    """A corner for a flag, a stroke for what is left out, a cross for a failure; dark with a light edge: seen on any colour."""
+    """Corners for flags (dark: about the explanation), strokes for what is left out, crosses for failures."""
     from matplotlib.collections import LineCollection, PolyCollection
 
-    corners, strokes = [], []
+    corners: dict[str, list[Any]] = {INK: [], "white": []}
+    strokes = []
     size = 0.42 if wells.layout[1] > 6 else 0.24
     for at, (row, column) in enumerate(wells.places):
         left, top = column - 0.47, row - 0.47
         if wells.flagged[at]:
-            corners.append([(left, top), (left + size, top), (left, top + size)])
+            corners[INK if wells.doubted[at] else "white"].append([(left, top), (left + size, top), (left, top + size)])
         if wells.failed[at] or wells.positions[at] in excluded:
             strokes.append([(left + 0.1, row + 0.37), (column + 0.37, top + 0.1)])
         if wells.failed[at]:
             strokes.append([(left + 0.1, top + 0.1), (column + 0.37, row + 0.37)])
-    axes.add_collection(PolyCollection(corners, facecolors=INK, edgecolors="white", linewidths=0.3))
+    for color, some in corners.items():
+        edge = "white" if color == INK else INK
+        axes.add_collection(PolyCollection(some, facecolors=color, edgecolors=edge, linewidths=0.3))
     for color, width in (("white", 1.8), (INK, 0.9)):
         axes.add_collection(LineCollection(strokes, colors=color, linewidths=width))
 

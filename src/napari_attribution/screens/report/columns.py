@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from napari_attribution.methods.catalogue import ALL
 
-FLAGGED = "flagged"
-"""The column that says of a well how many flags it has; made here, of the names in `flags`."""
+FLAGGED, DOUBTED = "flagged", "doubted"
+"""The columns that say of a well how many flags it has, and how many of them are about its explanation; made here."""
 
 HIDDEN = frozenset({"plate", "well", "row", "column", "field", "why", "error", "note"})
 """Columns that say where a row belongs, or that are read and not compared."""
@@ -38,6 +38,7 @@ _WORDS = {
     "failed": "number of failed fields",
     "flags": "flags",
     FLAGGED: "number of flags",
+    DOUBTED: "number of flags about the explanation",
 }
 
 
@@ -58,7 +59,7 @@ def title(column: str, methods: Sequence[str] = ()) -> str:
             "spread": f"spread of the importance of {what}",
             "faithfulness": f"faithfulness: {what}",
             "map": _MEASURES.get(what, f"map: {what}"),
-            "distance": "distance of the importances from the plate's",
+            "distance": "how unusual the stains' importances are",
         }[kind] + by
     if kind == "quality":
         measure, _, stain = rest.partition(".")

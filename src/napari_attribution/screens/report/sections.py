@@ -11,7 +11,7 @@ import numpy as np
 from napari_attribution.errors import AttributionError
 from napari_attribution.screens.report import charts
 from napari_attribution.screens.report.answers import sight_of
-from napari_attribution.screens.report.columns import FLAGGED, method_title, title
+from napari_attribution.screens.report.columns import DOUBTED, FLAGGED, method_title, title
 from napari_attribution.screens.report.page import (
     as_jpeg,
     as_png,
@@ -26,7 +26,7 @@ from napari_attribution.screens.report.page import (
 from napari_attribution.screens.report.scale import PERCENTILES
 from napari_attribution.screens.report.thumbnails import Light, Sight, picture, small
 from napari_attribution.screens.report.told import asked, circumstances, overview
-from napari_attribution.screens.report.wells import Wells, counted, first_field, why
+from napari_attribution.screens.report.wells import Wells, about, counted, first_field, why
 
 if TYPE_CHECKING:
     from napari_attribution.screens.results import Results
@@ -114,6 +114,7 @@ def plates(wells: Wells, method: str, stains: Sequence[str]) -> list[str]:
         "predicted",
         "margin",
         FLAGGED,
+        DOUBTED,
         *(f"importance.{method}.{stain}" for stain in stains),
         *(column for column in wells.offered if column.startswith((f"map.{method}.", f"distance.{method}"))),
     ]
@@ -128,7 +129,8 @@ def _plate(wells: Wells, column: str, excluded: set[str], step: Callable[[], Non
 
 def _signs(wells: Wells, excluded: set[str]) -> str:
     rows, columns = wells.layout
-    told = ["a dark corner: flagged"] if wells.flagged.any() else []
+    told = ["a dark corner: flagged for the explanation"] if wells.doubted.any() else []
+    told += ["a light corner: flagged otherwise"] if (wells.flagged & ~wells.doubted).any() else []
     told += ["a stroke: left out"] if excluded else []
     told += ["a cross: could not be explained"] if wells.failed.any() else []
     told += ["hatched: no image"] if len(wells.positions) < rows * columns else []
@@ -165,9 +167,9 @@ def _flags(wells: Wells) -> list[str]:
         shares = ", ".join(
             f"{name} {of.count(name)} of {int((predicted == name).sum())}" for name in dict.fromkeys(of) if name
         )
-        rows.append((flag, str(count), shares))
+        rows.append((flag, about(flag), str(count), shares))
     if rows:
-        parts.append(table(("flag", "wells", "by class"), rows, ("", "number")))
+        parts.append(table(("flag", "about the", "wells", "by class"), rows, ("", "", "number")))
     parts.append(heading("Flagged wells", 3))
     told = []
     for at in flagged[:MOST]:
@@ -194,11 +196,12 @@ def _pictured(wells: Wells, column: str, each: int) -> list[tuple[str, list[int]
     """Which wells are pictured, under which words."""
     ranked = [at for at in wells.order(column) if np.isfinite(float(wells.values(column)[at]))]
     by = title(column, wells.methods)
-    flagged = sorted(np.flatnonzero(wells.flagged).tolist(), key=lambda at: -wells.frame[FLAGGED].iloc[at])
+    flags = list(zip(wells.frame[DOUBTED], wells.frame[FLAGGED], strict=True))
+    flagged = sorted(np.flatnonzero(wells.flagged).tolist(), key=lambda at: flags[at], reverse=True)
     return [
         (f"Highest by {by}", ranked[:each]),
         (f"Lowest by {by}", [at for at in ranked[-each:] if at not in ranked[:each]]),
-        ("Flagged, those with the most flags first", flagged[:each]),
+        ("Flagged, those with the most flags about the explanation first", flagged[:each]),
     ]
 
 

@@ -15,12 +15,12 @@ from napari_attribution.screens.results.notes import Note
 def overview(wells: Wells, notes: Mapping[str, Note]) -> str:
     """ "384 wells with 768 fields, 1 not explained, 14 flagged, 2 left out."."""
     told = [_count(len(wells.positions), "well")]
-    failed, flagged = int(np.count_nonzero(wells.failed)), int(np.count_nonzero(wells.flagged))
+    failed, flagged, doubted = (int(np.count_nonzero(mask)) for mask in (wells.failed, wells.flagged, wells.doubted))
     out = sum(note["excluded"] is not None for note in notes.values())
     if len(wells.fields) != len(wells.positions):
         told[0] += f" with {_count(len(wells.fields), 'field')}"
     told += [f"{failed} not explained"] if failed else []
-    told += [f"{flagged} flagged"]
+    told += [f"{flagged} flagged" + (f" ({doubted} for the explanation)" if doubted else "")]
     told += [f"{out} left out"] if out else []
     return ", ".join(told) + "."
 

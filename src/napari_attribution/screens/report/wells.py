@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_attribution.screens.report.columns import FLAGGED, HIDDEN, number, title
+from napari_attribution.screens.report.columns import DOUBTED, FLAGGED, HIDDEN, number, title
 from napari_attribution.screens.report.scale import Scale, is_text, scale_of
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Wells:
     def of(cls, results: Results) -> Wells:
         """All wells of these results."""
         frame = results.wells().reset_index(drop=True)
-        flags = frame.get("flags")
-        count = [0] * len(frame) if flags is None else [len(names(told)) for told in flags]
-        frame = frame.assign(**{FLAGGED: np.array(count, dtype=float)})
+        told = [names(one) for one in frame["flags"]] if "flags" in frame else [()] * len(frame)
+        frame[FLAGGED] = [float(len(one)) for one in told]
+        frame[DOUBTED] = [float(sum(about(name) == "explanation" for name in one)) for one in told]
         layout = (int(results.layout[0]), int(results.layout[1]))
         return cls(frame, results.table, layout, tuple(results.classes), tuple(results.methods))
 
@@ -85,6 +85,11 @@ class Wells:
     def flagged(self) -> npt.NDArray[np.bool_]:
         """(n,) whether a well has any flag."""
         return np.asarray(self.frame[FLAGGED].to_numpy() > 0)
+
+    @cached_property
+    def doubted(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether a well has a flag about its explanation."""
+        return np.asarray(self.frame[DOUBTED].to_numpy() > 0)
 
     @cached_property
     def failed(self) -> npt.NDArray[np.bool_]:
@@ -176,6 +181,13 @@ class Wells:
 def names(told: object) -> tuple[str, ...]:
     """The names in a cell of `flags`."""
     return tuple(name for name in str(told).split(SEPARATOR) if name) if isinstance(told, str) else ()
+
+
+def about(flag: str) -> str:
+    """What a flag is about: "explanation", "image", "call" or "plate"; empty for one that is not known here."""
+    from napari_attribution.screens.quality.flags import FLAGS
+
+    return next((one.about for one in FLAGS if one.name == flag), "")
 
 
 def why(row: Mapping[str, Any] | pd.Series[Any]) -> str:
