@@ -6,6 +6,7 @@ read while another is computed and a third is written.
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -156,6 +157,13 @@ def explain_chunk(work: Work, fields: Sequence[Field], heed: Callable[[], None] 
         values.append(_finish(hand, work))
         hands[number] = _InHand(hand.field)  # Its pixels and maps are not needed any more.
     return values
+
+
+def explain_packed(packed: bytes) -> list[Values]:
+    """The same from pickled arguments: what another process cannot unpickle is then an error of the chunk; dask would ask again
+    and again."""
+    work, fields = pickle.loads(packed)
+    return explain_chunk(work, fields)
 
 
 def _read(hand: _InHand, heed: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ All are asked in the same way, as executors of the standard library.
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_attribution.errors import Cancelled, DeviceError, RequestError
-from napari_attribution.screens.run.answers import Work, explain_chunk
+from napari_attribution.screens.run.answers import Work, explain_chunk, explain_packed
 from napari_attribution.screens.run.chunks import IN_HAND
 from napari_attribution.screens.run.columns import Values
 from napari_attribution.wells.plate import Field
@@ -117,7 +118,9 @@ def _cluster(work: Work, client: Client) -> Iterator[Pool]:
         return max(1, sum(min(IN_HAND, count) for count in threads) + len(threads))
 
     try:
-        yield Pool(lambda fields: executor.submit(explain_chunk, work, fields), room, (KilledWorker,), workers)
+        yield Pool(
+            lambda fields: executor.submit(explain_packed, pickle.dumps((work, fields))), room, (KilledWorker,), workers
+        )
     finally:
         executor.shutdown(wait=False)
 
@@ -152,9 +155,13 @@ def _joined(scheduler: str, work: Work) -> Iterator[Client]:
     Raises
     ------
     RequestError
-        Where there is none, it has no workers, or they do not see the folder of results.
+        Where there is none, it has no workers, they have another version of this package, or do not see the results.
     """
+    from importlib.metadata import PackageNotFoundError, version
+
     from distributed import Client
+
+    from napari_attribution import __version__
 
     try:
         client = Client(scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call]
@@ -167,6 +174,15 @@ def _joined(scheduler: str, work: Work) -> Iterator[Client]:
             raise RequestError(
                 f"The scheduler at {scheduler} has no workers. Start some (dask worker {scheduler})."
             ) from None
+        try:
+            versions = set(client.run(version, "napari-attribution").values())
+        except PackageNotFoundError:
+            versions = set()
+        if versions != {__version__}:
+            raise RequestError(
+                f"The workers at {scheduler} must have napari-attribution {__version__}, as this machine has; they have "
+                f"{', '.join(sorted(versions)) or 'none'}."
+            )
         blind = [worker for worker, sees in client.run(os.path.isdir, work.out).items() if not sees]
         if blind:
             raise RequestError(
