@@ -250,7 +250,7 @@ class PlateView(QWidget):
         A corner is solid where a flag is about the explanation.
         """
         side = self.cell
-        size = max(4.0, 0.38 * side)
+        size = min(12.0, max(4.0, 0.38 * side))
         doubted = set(marked.doubted)
         for place in marked.flagged:
             solid = place in doubted

@@ -141,7 +141,6 @@ class WellTable(QTableView):
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setAlternatingRowColors(True)
         self.setWordWrap(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 7)
@@ -206,7 +205,7 @@ class WellTable(QTableView):
             texts = [self.wells.data(self.wells.index(row, at)) or "" for row in range(min(12, self.wells.rowCount()))]
             head = self.wells.headerData(at, Qt.Orientation.Horizontal) or ""
             wide = max(
-                [letters.horizontalAdvance(text) for text in texts] + [min(letters.horizontalAdvance(head), 110) + 14]
+                [letters.horizontalAdvance(text) for text in texts] + [min(letters.horizontalAdvance(head), 150) + 14]
             )
             self.setColumnWidth(at, min(190, wide + 18))
 

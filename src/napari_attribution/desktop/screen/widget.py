@@ -153,6 +153,7 @@ class Screen(QWidget):
         if wide == self._wide:
             return
         self._wide = wide
+        self.lists.layout().setContentsMargins(0, 6 if wide else 0, 0, 0)
         if wide:
             self._outside.addWidget(self.lists, 1)
             self._outside.setContentsMargins(0, 0, 8, 6)
