@@ -272,7 +272,9 @@ class PlateView(QWidget):
     def _frame(self, painter: QPainter, place: Place, width: float) -> None:
         box = QRectF(self.rect_of(place)).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for color, wide in ((self._paper, width + 2), (self._ink, width)):
+        edged = ((self._paper, width + 2), (self._ink, width))
+        # Many frames around small wells would leave nothing of them.
+        for color, wide in edged if self.cell >= 12 or width > 2 else ((self._ink, 1),):
             pen = QPen(color, wide)
             pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
             painter.setPen(pen)

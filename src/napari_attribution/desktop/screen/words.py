@@ -34,7 +34,7 @@ def marks(wells: Wells, notes: Mapping[str, Note]) -> str:
         told.append("✕ not explained")
     if len(wells.positions) < rows * columns:
         told.append("▨ no image")
-    return "   ".join(told)
+    return "   ".join(one.replace(" ", "\u00a0") for one in told)
 
 
 def about(state: State) -> str:

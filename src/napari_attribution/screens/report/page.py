@@ -21,9 +21,10 @@ p { margin: .4em 0; max-width: 80ch; }
 table { border-collapse: collapse; width: 100%; font-size: .93em; }
 th, td { text-align: left; vertical-align: top; padding: .3em .8em .3em 0; border-bottom: 1px solid #e3e6ea; }
 th { font-weight: 600; border-bottom: 1px solid #9aa0a8; }
+table.facts td { overflow-wrap: anywhere; }
 table.facts th { width: 13em; border-bottom: 1px solid #e3e6ea; }
-td { overflow-wrap: anywhere; }
-td.well, td.number { white-space: nowrap; overflow-wrap: normal; }
+td { overflow-wrap: break-word; min-width: 6em; }
+td.well, td.number { white-space: nowrap; min-width: 0; }
 .plates, .wells { display: flex; flex-wrap: wrap; gap: 14px; }
 .plates img { width: 340px; height: auto; }
 .wells figure { width: 166px; }
