@@ -7,14 +7,13 @@ class's median absolute deviation estimates it, a hundredth at least).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_attribution.screens.quality.flags import FLAGS, Flag
+from napari_attribution.screens.quality.flagging import flagged
 from napari_attribution.screens.quality.position import TO_SIGMA, effects
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def judge(table: pa.Table) -> pa.Table:
         added[f"distance.{method}"] = _distances(table, method)
     added |= _effects(table)
     numbers = {name: _numbers(table, name) for name in table.column_names if _is_measure(name)} | added
-    names, why = _flagged(numbers, table.num_rows)
+    names, why = flagged(numbers, table.num_rows)
     columns = {name: pa.array(values, pa.float64()) for name, values in added.items()}
     columns |= {"flags": pa.array(names, pa.string()), "why": pa.array(why, pa.string())}
     at = table.column_names.index("seconds") if "seconds" in table.column_names else table.num_columns
@@ -107,61 +106,3 @@ def _effects(table: pa.Table) -> dict[str, Floats]:
     wells = np.unique(row * columns + column, return_inverse=True)[1].astype(np.int64)
     groups = _codes(table, [name for name in table.column_names if name.startswith("condition.")])
     return dict(effects(wells, row, column, at_rim, groups, logits))
-
-
-def _flagged(numbers: dict[str, Floats], count: int) -> tuple[list[str], list[str]]:
-    """The flags of each row, and their sentences."""
-    names: list[dict[str, None]] = [{} for _ in range(count)]
-    why: list[list[str]] = [[] for _ in range(count)]
-    for flag in FLAGS:
-        looked = [name for name in numbers if name.startswith(flag.before) and name.endswith(flag.after)]
-        if not looked:
-            continue
-        excess, middles = zip(*(_excess(flag, numbers[name], numbers) for name in looked), strict=True)
-        beyond = np.stack(excess)
-        for at in np.flatnonzero((beyond > 0).any(axis=0)):
-            worst = int(np.nanargmax(beyond[:, at]))
-            between = [
-                looked[i][len(flag.before) : len(looked[i]) - len(flag.after)]
-                for i in np.flatnonzero(beyond[:, at] > 0)
-            ]
-            sentence = flag.sentence.format(
-                names=_listed(between),
-                name=looked[worst][len(flag.before) : len(looked[worst]) - len(flag.after)],
-                value=float(numbers[looked[worst]][at]),
-                middle=float(middles[worst][at]),
-                limit=flag.limit,
-            )
-            names[at][flag.name] = None
-            why[at].append(re.sub(r"(?<!\w)-(?=\d)", "−", sentence))
-    return ["; ".join(found) for found in names], [" ".join(said) for said in why]
-
-
-def _listed(names: Sequence[str]) -> str:
-    """ "DNA is", "DNA and ER are"."""
-    if len(names) == 1:
-        return f"{names[0]} is"
-    return f"{', '.join(names[:-1])} and {names[-1]} are"
-
-
-def _excess(flag: Flag, values: Floats, numbers: dict[str, Floats]) -> tuple[Floats, Floats]:
-    """How far each value lies beyond the limit, above 0 where it does; and what to name as the middle."""
-    there = values[np.isfinite(values)]
-    middle = float(np.median(there)) if there.size else np.nan
-    middles = np.full_like(values, middle)
-    limit = np.full_like(values, flag.limit)
-    if flag.against == "plate":
-        limit = limit * middle
-    elif flag.against == "cells":
-        middles = numbers.get("quality.cells", np.full_like(values, np.nan))
-        limit = limit * middles
-    if flag.side == "above":
-        excess = values - limit
-    elif flag.side == "below":
-        excess = limit - values
-    else:
-        excess = np.abs(values) - limit
-    if flag.spreads and there.size:
-        spread = TO_SIGMA * float(np.median(np.abs(there - middle)))
-        excess = np.where(np.abs(values - middle) > flag.spreads * spread, excess, -np.inf)
-    return np.where(np.isfinite(values), excess, -np.inf), middles
