@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit
 from napari_attribution.desktop.layers.known import ROLE
 from napari_attribution.desktop.screen import run_view
 from napari_attribution.desktop.screen.keys import NEXT
+from napari_attribution.errors import Cancelled
 from napari_attribution.screens.results import open_results
 from napari_attribution.screens.run.screen import run_screen
 
@@ -154,6 +155,23 @@ def test_plate_and_table_choose_the_same_wells(window, screen, qtbot, tmp_path, 
     assert state.selected == (first[1],)
     assert state.current == first[1]
 
+    # A column is found by typing a part of its name; what is none is taken back.
+    search = screen.column.lineEdit()
+    screen.scroll.ensureWidgetVisible(search)
+    for typed, expected in (("nonsense", "importance.pcim.Mito"), ("of DNA", "importance.pcim.DNA")):
+        search.setFocus()
+        search.selectAll()
+        qtbot.keyClicks(search, typed)
+        popup = screen.column.completer().popup()
+        if typed == "of DNA":
+            wait(qtbot, popup.isVisible)
+            qtbot.keyClick(popup, Qt.Key.Key_Down)
+            qtbot.keyClick(popup, Qt.Key.Key_Return)
+        else:
+            qtbot.keyClick(search, Qt.Key.Key_Return)
+        wait(qtbot, lambda expected=expected: state.column == expected)
+        assert search.text() == screen.column.itemText(screen.column.currentIndex())
+
     # Filter; copy what is left.
     qtbot.keyClicks(screen.findChild(QLineEdit, "filter_text"), "dmso")
     screen.scroll.ensureWidgetVisible(screen.findChild(QComboBox, "filter_flag"))
@@ -241,6 +259,39 @@ def test_a_plate_is_run_from_the_dock(window, screen, qtbot, tmp_path, monkeypat
     assert screen.running.state.failure is None, screen.running.state.failure
     assert screen.screening.state.results.path == out
     assert not screen.run_view.isVisible(), "the form makes way for the plate"
+
+
+def begun(folder):
+    """A run that was stopped after its first field; returns the folder of its results."""
+
+    def stop(count, _total):
+        if count >= 1:
+            raise Cancelled("enough")
+
+    plate = small_screens.make_plate(folder / "plate", wells=4, fields=1)
+    classifier, out = small_screens.make_classifier(folder), folder / "results"
+    with pytest.raises(Cancelled):
+        run_screen(plate, classifier, out, batch_bytes=1, progress=stop, time_limit=None)
+    return out
+
+
+def test_half_a_run_is_offered_to_go_on(window, screen, qtbot, tmp_path, monkeypatch):
+    out = begun(tmp_path)
+    monkeypatch.setattr(run_view.QFileDialog, "getExistingDirectory", lambda *_args: str(out))
+    press(qtbot, screen, "open_results")
+    assert "not finished" in screen.findChild(QLabel, "run_told").text()
+    press(qtbot, screen, "resume")
+    wait(qtbot, lambda: screen.screening.state.wells is not None or screen.running.state.failure is not None)
+    assert screen.running.state.failure is None, screen.running.state.failure
+    assert len(open_results(out).table) == 4
+
+
+def test_the_window_closes_in_mid_run(window, screen, qtbot, tmp_path):
+    screen.open_folder(begun(tmp_path))
+    screen.running.resume()
+    wait(qtbot, lambda: screen.running.state.progress[1] > 0)
+    window.close()
+    qtbot.wait(300)
 
 
 def test_a_plate_of_1536_wells_opens_and_changes_colours_at_once(window, screen, qtbot, tmp_path, monkeypatch):

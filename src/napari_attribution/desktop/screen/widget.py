@@ -168,6 +168,7 @@ class Screen(QWidget):
         self.sample.clicked.connect(self._sample)
         self.large.clicked.connect(lambda: enlarge(self))
         self.column.activated.connect(lambda at: screening.choose_column(self.column.itemData(at)))
+        self.column.lineEdit().editingFinished.connect(self._settle_search)
         self.plate.hovered.connect(self._hover)
         self.plate.clicked.connect(self._click)
         self.plate.boxed.connect(self._box)
@@ -224,6 +225,10 @@ class Screen(QWidget):
     def _sample(self) -> None:
         self.run_section.heading.setChecked(True)
         self.running.want_sample()
+
+    def _settle_search(self) -> None:
+        """What was typed and is no column gives way to the one that is shown."""
+        self.column.setEditText(self.column.itemText(self.column.currentIndex()))
 
     def _stop(self) -> None:
         if self.screening.state.drawing:
