@@ -243,7 +243,7 @@ def _finish(hand: _InHand, work: Work) -> Values:
         assert hand.well is not None
         attributions = [one.attribution for one in hand.explained]
         found.update(values_of(hand.explained, work.plan))
-        found.update(field_measures(hand.well, attributions))
+        found.update(field_measures(hand.well, attributions, work.plan.stains))
         if work.plan.maps:
             write_maps(Path(work.out), hand.field, channels_of(attributions, work.plan.stains), hand.well.pixel_size)
 
