@@ -268,9 +268,12 @@ def test_what_is_closed_is_let_go_of(window, qtbot):
     gone = weakref.ref(side)
     docked.title.close_button.click()
     del side, docked
-    qtbot.wait(50)
-    gc.collect()
-    assert gone() is None
+
+    def let_go():
+        gc.collect()
+        return gone() is None
+
+    wait(qtbot, let_go)
 
 
 def test_every_control_has_a_name_and_a_tooltip(window, qtbot):

@@ -5,8 +5,8 @@ from weakref import WeakSet
 
 import napari.viewer
 from napari.layers import Layer
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QApplication, QCheckBox, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_attribution.desktop.channels import rows
 from napari_attribution.desktop.channels.chart import Chart
@@ -19,16 +19,15 @@ from napari_attribution.desktop.explain import words
 from napari_attribution.desktop.layers.bars import hide_bars, renew_bars, show_bars_again
 from napari_attribution.desktop.layers.known import find
 from napari_attribution.desktop.layers.solo import Solo
-from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets import parts
-from napari_attribution.desktop.widgets.parting import Parting
+from napari_attribution.desktop.widgets.dock import Dock, scrolled
 from napari_attribution.desktop.widgets.style import style_sheet
 from napari_attribution.methods.attribution import Attribution
 
 CHOOSE = "Choose below how to compute it."
 
 
-class ChannelImportance(QWidget):
+class ChannelImportance(Dock):
     """Which stain decides?
 
     Parameters
@@ -38,11 +37,7 @@ class ChannelImportance(QWidget):
     """
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # napari hands plugins a proxy, which hides what layers are placed by.
-        self.viewer = getattr(viewer, "__wrapped__", viewer)
-        self.setObjectName("channel_importance")
-        self.controller = controller_of(self.viewer)
+        super().__init__(viewer, "channel_importance", parent)
         self.estimates = Estimates(self.controller, self.render_state)
         self.subject = Subject(self.controller)
         self.shown = Shown(self.controller, self.estimates, self.subject)
@@ -52,12 +47,6 @@ class ChannelImportance(QWidget):
         self._watched: WeakSet[Layer] = WeakSet()
         self._build()
         self._connect()
-        self._theme()
-        self.render_state()
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """As wide as the dock "Explain well"."""
-        return QSize(400, super().sizeHint().height())
 
     # ----------------------------------------------------------------------------------------------------- build
 
@@ -101,34 +90,25 @@ class ChannelImportance(QWidget):
         layout.addWidget(self.help)
         layout.addWidget(self.body)
         layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setObjectName("channels_scroll")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(scroll)
+        outside.addWidget(scrolled(inside, "channels_scroll"))
         self.setMinimumWidth(300)
 
     def _connect(self) -> None:
         controller, viewer, solo, estimates = self.controller, self.viewer, self.solo, self.estimates
-        render, answered, theme, layer_changed = self.render_state, self._answered, self._theme, self._layer_changed
+        render, answered, layer_changed = self.render_state, self._answered, self._layer_changed
         watched = self._watched
         self.chart.chosen.connect(self.see_alone)
         self.chart.hovered.connect(self._tell)
         self.show_all.clicked.connect(self._see_all)
         self.as_layer.clicked.connect(self._toggle_layer)
         self.copy.clicked.connect(self._copy)
-        controller.watchers.append(render)
         controller.answered.append(answered)
-        viewer.events.theme.connect(theme)
         viewer.layers.events.inserted.connect(render)
         viewer.layers.events.removed.connect(render)
 
         def gone() -> None:
-            viewer.events.theme.disconnect(theme)
             viewer.layers.events.inserted.disconnect(render)
             viewer.layers.events.removed.disconnect(render)
             for layer in tuple(watched):
@@ -136,13 +116,11 @@ class ChannelImportance(QWidget):
             estimates.cancel()
             if answered in controller.answered:
                 controller.answered.remove(answered)
-            leave(controller, render)
             # Where the whole window goes, its layers cannot be drawn any more.
             with suppress(RuntimeError):
                 solo.end()
 
-        Parting(self)
-        self.destroyed.connect(gone)
+        self.attend(render, gone)
 
     # --------------------------------------------------------------------------------------------------- actions
 
@@ -249,7 +227,8 @@ class ChannelImportance(QWidget):
     def _layer_changed(self, _event: object = None) -> None:
         self.render_state()
 
-    def _theme(self, _event: object = None) -> None:
+    def dress(self, _event: object = None) -> None:
+        """Take the viewer's colours."""
         bold = "QLabel#channels_headline { font-size: 13pt; font-weight: bold; }"
         self.setStyleSheet(style_sheet(self.viewer.theme) + bold)
         self.render_state()

@@ -1,16 +1,13 @@
 """The dock "Side by side": two answers in linked views."""
 
 import napari.viewer
-from napari.components import ViewerModel
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFrame,
     QHBoxLayout,
     QPlainTextEdit,
     QProgressBar,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -22,10 +19,9 @@ from napari_attribution.desktop.compare.panes import Panes
 from napari_attribution.desktop.compare.placing import enlarge, find_room
 from napari_attribution.desktop.compare.scale import Scales
 from napari_attribution.desktop.compare.table import Table
-from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets import parts
+from napari_attribution.desktop.widgets.dock import WIDTH, Dock, scrolled
 from napari_attribution.desktop.widgets.section import Section
-from napari_attribution.desktop.widgets.style import style_sheet
 
 TICK = 500
 """Milliseconds between two looks at the clock while something is under way."""
@@ -38,7 +34,7 @@ WIDE = 820
 """From this width on, in pixels, the form and the table stand beside the views instead of above and below."""
 
 
-class SideBySide(QWidget):
+class SideBySide(Dock):
     """The dock "Side by side": two answers in linked views.
 
     Parameters
@@ -48,11 +44,7 @@ class SideBySide(QWidget):
     """
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # napari hands plugins a proxy, which hides what layers are placed by.
-        self.viewer: ViewerModel = getattr(viewer, "__wrapped__", viewer)
-        self.setObjectName("side_by_side")
-        self.controller = controller_of(self.viewer)
+        super().__init__(viewer, "side_by_side", parent)
         self.comparing = Comparing(self.controller, self.render_state)
         self._shown: tuple[object, Limits] | None = None
         self._closed = self._placed = False
@@ -67,17 +59,12 @@ class SideBySide(QWidget):
         self._build()
         self._lay_out()
         self._connect()
-        controller, watcher, events, theme = self.controller, self._settle, self.viewer.events, self._theme
-        controller.watchers.append(watcher)
-        events.theme.connect(theme)
-        self._leave = lambda: (events.theme.disconnect(theme), leave(controller, watcher))
-        self.destroyed.connect(lambda: self.shut())
-        self._theme()
+        self._leave = self.attend(self._settle, self.comparing.close)
         self._settle()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """As wide as the other docks."""
-        return QSize(400, 700)
+        """Tall enough for two views."""
+        return QSize(WIDTH, 700)
 
     # ----------------------------------------------------------------------------------------------------- build
 
@@ -143,12 +130,7 @@ class SideBySide(QWidget):
         for part in (self.asks, self.table):
             self._inside.addWidget(part)
         self._inside.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setObjectName("side_by_side_scroll")
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(inside)
+        self.scroll = scrolled(inside, "side_by_side_scroll")
         self._outside = QHBoxLayout(self)
         self._outside.setContentsMargins(0, 0, 0, 0)
         self._outside.addWidget(self.scroll, 1)
@@ -185,8 +167,9 @@ class SideBySide(QWidget):
         self.comparing.settle()
         self.render_state()
 
-    def _theme(self, _event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self.viewer.theme))
+    def dress(self, _event: object = None) -> None:
+        """Take the viewer's colours."""
+        super().dress()
         self._canvas_color = get_theme(self.viewer.theme).canvas.as_rgb_tuple()[:3]
         self.panes.set_background(self._canvas_color)
 
@@ -241,13 +224,6 @@ class SideBySide(QWidget):
 
     # ----------------------------------------------------------------------------------------------- come and go
 
-    def event(self, event: QEvent) -> bool:
-        """napari's × takes the widget out of its dock and keeps it: what it shows ends there."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._clock.stop()
-            self.shut()
-        return super().event(event)
-
     def showEvent(self, event):  # noqa: N802 - Qt's name
         """napari puts a new dock under the others, where views would be low: it shares their place instead."""
         super().showEvent(event)
@@ -262,10 +238,7 @@ class SideBySide(QWidget):
 
     def shut(self) -> None:
         """Stop the work, let go of what was compared, leave the controller."""
-        if self._closed:
-            return
         self._closed = True
-        self.comparing.close()
         self._shown = None
         self._leave()
 

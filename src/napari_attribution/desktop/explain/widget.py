@@ -3,18 +3,16 @@
 from pathlib import Path
 
 import napari.viewer
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
     QProgressBar,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -31,20 +29,18 @@ from napari_attribution.desktop.explain.status import Status
 from napari_attribution.desktop.keeping.again import AgainOffer
 from napari_attribution.desktop.keeping.menu import KeepMenu
 from napari_attribution.desktop.picks.bar import PickBar
-from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets import parts
+from napari_attribution.desktop.widgets.dock import Dock, scrolled
 from napari_attribution.desktop.widgets.figures import with_free
 from napari_attribution.desktop.widgets.form import Form
-from napari_attribution.desktop.widgets.parting import Parting
 from napari_attribution.desktop.widgets.section import Section
-from napari_attribution.desktop.widgets.style import style_sheet
 
 NO_CLASSIFIER = "The classifier's file: TorchScript or .pt2"
 TICK = 500
 """Milliseconds between two looks at the clock while something is under way."""
 
 
-class ExplainWell(QWidget):
+class ExplainWell(Dock):
     """Why does the classifier give this well this class?
 
     Parameters
@@ -54,34 +50,21 @@ class ExplainWell(QWidget):
     """
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # napari hands plugins a proxy, which hides what layers are placed by.
-        self.viewer = getattr(viewer, "__wrapped__", viewer)
-        self.setObjectName("explain_well")
+        super().__init__(viewer, "explain_well", parent)
         self.setAcceptDrops(True)
         self._asked_for: tuple[object, ...] = ()
-        self.controller = controller_of(self.viewer)
         self._build()
-        self.controller.watchers.append(self.render_state)
         self._clock = QTimer(self)
         self._clock.setInterval(TICK)
         self._clock.timeout.connect(self.controller.tick)
         self._connect()
-        self._theme()
-        self.viewer.events.theme.connect(self._theme)
-        Parting(self)
-        controller, viewer_events, theme, render = self.controller, self.viewer.events, self._theme, self.render_state
-        self.destroyed.connect(lambda: (viewer_events.theme.disconnect(theme), leave(controller, render)))
+        self.attend(self.render_state)
         self.render_state()
 
     @property
     def form(self) -> Form:
         """The parameters of the chosen method."""
         return self.parameters_section.form
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Wide enough for the names of wells and classes; the user may make it narrower."""
-        return QSize(400, super().sizeHint().height())
 
     # ----------------------------------------------------------------------------------------------------- build
 
@@ -178,15 +161,9 @@ class ExplainWell(QWidget):
         ):
             layout.addWidget(part) if isinstance(part, QWidget) else layout.addLayout(part)
         layout.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setObjectName("explain_scroll")
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
-        outside.addWidget(scroll)
+        outside.addWidget(scrolled(inside, "explain_scroll"))
         self.setMinimumWidth(380)
 
     def _choices(self) -> QFormLayout:
@@ -284,9 +261,6 @@ class ExplainWell(QWidget):
     def _cell_layer(self):
         name = self.check.cells.currentData()
         return next((layer for layer in self.controller.cell_layers() if layer.name == name), None)
-
-    def _theme(self, _event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self.viewer.theme))
 
     # ---------------------------------------------------------------------------------------------------- render
 

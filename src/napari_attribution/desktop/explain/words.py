@@ -61,9 +61,10 @@ def footnote(attribution: Attribution) -> str:
     """What it took: score, device, time."""
     seconds = attribution.seconds
     took = f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    work = f"{attribution.forwards:.3g} forwards"
+    # Of an answer that was found among the results of a screen, the work is not known.
+    work = f"{attribution.forwards:.3g} forwards, " if math.isfinite(attribution.forwards) else ""
     score = f"{attribution.score:.2f}".replace("-", "−")
-    return f"{attribution.score_name} {score} · {work}, {took} on {attribution.device}"
+    return f"{attribution.score_name} {score} · {work}{took} on {attribution.device}"
 
 
 def legend(attribution: Attribution, colours: tuple[str, str] = ("purple", "green")) -> str:

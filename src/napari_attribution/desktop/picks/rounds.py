@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
 
@@ -26,14 +26,15 @@ class GoingRound:
     _selecting: bool
     _serial: int
 
-    def say(self, sentence: str) -> None:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what `Picks` brings
 
-    def missing(self) -> str:
-        raise NotImplementedError
+        def say(self, sentence: str) -> None: ...
 
-    def _begin(self, make: Callable[[OpenWell], Spot], target: str | None = None, index: int | None = None) -> None:
-        raise NotImplementedError
+        def missing(self) -> str: ...
+
+        def _begin(
+            self, make: Callable[[OpenWell], Spot], target: str | None = None, index: int | None = None
+        ) -> None: ...
 
     def _row(self, index: int) -> dict[str, Any]:
         layer = picks_layer(self.viewer)
