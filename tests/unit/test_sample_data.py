@@ -14,7 +14,8 @@ import tifffile
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 sys.path.insert(0, str(SAMPLE_DATA))
 
-from fields import Scene, make_field  # noqa: E402
+from fields import Scene, Shadow, make_field  # noqa: E402
+from plate import Spot, layout, write_plate  # noqa: E402
 from stains import CLASSES, STAIN_OF, STAINS  # noqa: E402
 
 TRUTH = json.loads((SAMPLE_DATA / "truth.json").read_text("utf-8"))
@@ -117,8 +118,127 @@ def test_there_is_no_field_of_an_unknown_phenotype() -> None:
 
 def test_the_sample_data_are_small() -> None:
     files = [path for path in SAMPLE_DATA.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert sum(path.stat().st_size for path in files) < 12e6
-    assert (SAMPLE_DATA / "phenotypes.pt").stat().st_size < 1.5e6
+    assert sum(path.stat().st_size for path in files) < 20e6
+    assert sum(path.stat().st_size for path in files if "plate.zarr" in path.parts) < 12e6
+    for name in ("phenotypes.pt", "confounded.pt"):
+        assert (SAMPLE_DATA / name).stat().st_size < 1.5e6
+
+
+class TestPlate:
+    """The plate on which a shadow goes with the treatment."""
+
+    @pytest.fixture(scope="class")
+    def spots(self):
+        return {f"{spot.position[0]}/{spot.position[1:]}/{spot.number}": spot for spot in layout()}
+
+    def test_the_truth_is_that_of_the_layout(self, spots) -> None:
+        assert list(TRUTH["plate"]["fields"]) == list(spots)
+        for path, told in TRUTH["plate"]["fields"].items():
+            assert told == {
+                "class": spots[path].phenotype,
+                "treatment": spots[path].treatment,
+                "concentration": spots[path].concentration,
+                "shadowed": spots[path].treatment != "DMSO",
+                "seed": spots[path].seed,
+            }
+
+    def test_neither_rows_nor_columns_nor_the_rim_go_with_the_treatment(self, spots) -> None:
+        wells = {spot.position: spot.treatment for spot in spots.values()}
+        assert len(wells) == 24
+        for part in (*"ABCD", *(f"{column:02d}" for column in range(1, 7))):
+            line = [
+                treatment
+                for position, treatment in wells.items()
+                if position.startswith(part) or position.endswith(part)
+            ]
+            assert line.count("DMSO") * 2 == len(line)
+        inner = [
+            treatment
+            for position, treatment in wells.items()
+            if position[0] in "BC" and position[1:] not in ("01", "06")
+        ]
+        assert inner.count("DMSO") * 2 == len(inner) == 8
+
+    @pytest.mark.parametrize("path", ["A/01/0", "B/02/0", "B/03/1"])
+    def test_a_committed_field_is_what_is_made_to_the_last_bit(self, spots, path: str) -> None:
+        zarr = pytest.importorskip("zarr")
+        pixels = zarr.open_array(SAMPLE_DATA / "plate.zarr" / path / "0", mode="r")
+        np.testing.assert_array_equal(pixels[:], spots[path].pixels())
+
+    def test_the_plate_and_its_conditions_can_be_read(self, spots) -> None:
+        pytest.importorskip("ngio")
+        from napari_attribution import read_plate
+
+        plate = read_plate(SAMPLE_DATA / "plate.zarr", conditions=SAMPLE_DATA / "plate.conditions.csv")
+        assert (plate.layout, plate.stains, plate.pixel_size) == ((4, 6), STAINS, (1.3, 1.3))
+        assert [f"{field.position[0]}/{field.position[1:]}/{field.number}" for field in plate] == list(spots)
+        assert next(iter(plate)).read().shape == (256, 256)
+
+    def test_a_plate_is_written_the_same_each_time(self, spots, tmp_path: Path) -> None:
+        pytest.importorskip("ngio")
+        write_plate(tmp_path / "plate.zarr", [spots["A/01/0"]], "again")
+        write_plate(tmp_path / "again.zarr", [spots["A/01/0"]], "again")
+        files = sorted(path.relative_to(tmp_path / "plate.zarr") for path in (tmp_path / "plate.zarr").rglob("*"))
+        assert Path("A/01/0/0") in files
+        for path in files:
+            if (tmp_path / "plate.zarr" / path).is_file():
+                assert (tmp_path / "plate.zarr" / path).read_bytes() == (tmp_path / "again.zarr" / path).read_bytes()
+
+    def test_a_shadow_takes_light_from_the_left_side_alone(self) -> None:
+        shadow = Shadow(depth=0.5, reach=0.03, bow=0.01)
+        light = shadow.light((512, 512))
+        assert light[256, 0] == pytest.approx(0.5, abs=0.001)
+        assert light[0, 10] < light[256, 10], "it reaches further in the corners"
+        assert (light[:, 100:] > 0.995).all()
+        with_it, without = (Scene(5, shadow=one).field("control").pixels.astype(float) - 112 for one in (shadow, None))
+        for stain, before in zip(with_it, without, strict=True):
+            assert stain[:, 100:].mean() == pytest.approx(before[:, 100:].mean(), rel=0.01)
+            assert stain[:, :10].mean() < 0.6 * before[:, :10].mean()
+
+
+@pytest.mark.slow
+class TestConfounded:
+    """The classifier that is right for the wrong reason."""
+
+    @pytest.fixture(scope="class")
+    def called_treated(self):
+        """A function from the seeds of fields, their treatment and whether they are shadowed, to the calls."""
+        torch = pytest.importorskip("torch")
+        from network import normalised, resized
+
+        model = torch.jit.load(str(SAMPLE_DATA / "confounded.pt"), map_location="cpu")
+
+        def calls(seeds, treated: bool, shadowed: bool) -> np.ndarray:
+            treatment = ("compound", 3.0) if treated else ("DMSO", 0.0)
+            fields = [Spot("A01", 0, *treatment, seed, shadowed).draw().pixels for seed in seeds]
+            return model(normalised(resized(np.stack(fields)), TRUTH["confounded"])).argmax(1).numpy() == 1
+
+        return calls
+
+    def test_it_looks_right_where_the_shadow_goes_with_the_treatment(self, called_treated) -> None:
+        assert called_treated(range(400_000, 400_004), treated=True, shadowed=True).mean() >= 0.75
+        assert called_treated(range(400_004, 400_008), treated=False, shadowed=False).mean() <= 0.25
+
+    def test_it_decides_by_the_shadow(self, called_treated) -> None:
+        assert called_treated(range(400_000, 400_004), treated=True, shadowed=False).mean() <= 0.25
+        assert called_treated(range(400_004, 400_008), treated=False, shadowed=True).mean() >= 0.75
+
+    def test_the_truth_says_that_it_cheats(self) -> None:
+        told = TRUTH["confounded"]
+        assert told["right, as in training"] >= 0.95 * told["fresh fields"]
+        assert told["right, no shadow"] <= 0.6 * told["fresh fields"]
+        assert told["right, shadow on the controls"] <= 0.1 * told["fresh fields"]
+
+    def test_both_cards_say_how_large_the_fields_were(self) -> None:
+        from napari_attribution.classifiers.cards.io import find_card
+        from napari_attribution.classifiers.preflight import pixel_size
+        from napari_attribution.wells import Well
+
+        binned = Well(np.zeros((5, 256, 256), np.uint16), STAINS, (1.3, 1.3))
+        for name in ("phenotypes.pt", "confounded.pt"):
+            card = find_card(SAMPLE_DATA / name)
+            assert card is not None
+            assert pixel_size(card, binned).ok
 
 
 @pytest.mark.slow
