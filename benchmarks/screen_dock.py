@@ -163,7 +163,7 @@ class Window:
         """Milliseconds until the plate, the histogram and the table are drawn by another column."""
         started = time.perf_counter()
         self.dock.screening.choose_column(column)
-        self.dock.plate.repaint()
+        self.dock.overview.plate.repaint()
         self.process()
         return 1000 * (time.perf_counter() - started)
 
@@ -174,9 +174,9 @@ class Window:
 
         wells = self.state.wells
         row, column = wells.places[wells.index[well]]
-        spot = self.dock.plate.rect_of((int(row), int(column))).center()
+        spot = self.dock.overview.plate.rect_of((int(row), int(column))).center()
         started = time.perf_counter()
-        QTest.mouseClick(self.dock.plate, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+        QTest.mouseClick(self.dock.overview.plate, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
         self.wait(lambda: self.state.current == well and not self.state.loading)
         assert not self.state.trouble, self.state.trouble
         there = time.perf_counter()

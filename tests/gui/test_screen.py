@@ -51,7 +51,7 @@ def opened(qtbot, screen, path, monkeypatch):
     monkeypatch.setattr(run_view.QFileDialog, "getExistingDirectory", lambda *_args: str(path))
     press(qtbot, screen, "open_results")
     wait(qtbot, lambda: screen.screening.state.wells is not None)
-    wait(qtbot, lambda: screen.plate.isVisible() and screen.plate.height() > 50)
+    wait(qtbot, lambda: screen.overview.plate.isVisible() and screen.overview.plate.height() > 50)
     return screen.screening.state
 
 
@@ -64,8 +64,8 @@ def press(qtbot, screen, name):
 
 
 def click_well(qtbot, screen, place, held=NONE):
-    screen.scroll.ensureWidgetVisible(screen.plate)
-    qtbot.mouseClick(screen.plate, LEFT, held, screen.plate.rect_of(place).center())
+    screen.scroll.ensureWidgetVisible(screen.overview.plate)
+    qtbot.mouseClick(screen.overview.plate, LEFT, held, screen.overview.plate.rect_of(place).center())
 
 
 def settled(screen):
@@ -82,14 +82,14 @@ def colours(widget):
 
 def at_well(screen, place):
     """The colour in the lower right of a well, where no mark is."""
-    spot = screen.plate.rect_of(place).bottomRight() - QPoint(4, 4)
-    return colours(screen.plate)[spot.y(), spot.x()]
+    spot = screen.overview.plate.rect_of(place).bottomRight() - QPoint(4, 4)
+    return colours(screen.overview.plate)[spot.y(), spot.x()]
 
 
 def test_from_the_plate_to_a_well_and_on_by_rank(window, screen, qtbot, screened, monkeypatch):
     state = opened(qtbot, screen, screened, monkeypatch)
     assert "5 wells with 10 fields" in screen.findChild(QLabel, "overview").text()
-    assert "no image" in screen.findChild(QLabel, "marks").text()
+    assert "no\u00a0image" in screen.findChild(QLabel, "marks").text()
     screen.screening.choose_column("margin")
     values = dict(zip(state.wells.positions, state.wells.values("margin"), strict=True))
     for name, place in zip(state.wells.positions, state.wells.places, strict=True):
@@ -111,15 +111,15 @@ def test_from_the_plate_to_a_well_and_on_by_rank(window, screen, qtbot, screened
     wait(qtbot, lambda: settled(screen) and state.current == following)
     press(qtbot, screen, "previous_well")
     wait(qtbot, lambda: settled(screen))
-    screen.plate.setFocus()
-    qtbot.keyClick(screen.plate, Qt.Key.Key_Right)
+    screen.overview.plate.setFocus()
+    qtbot.keyClick(screen.overview.plate, Qt.Key.Key_Right)
     wait(qtbot, lambda: settled(screen))
     assert [id(layer) for layer in window.layers] == layers
 
     # Pointing tells, an empty place too.
-    qtbot.mouseMove(screen.plate, screen.plate.rect_of((0, 0)).center())
+    qtbot.mouseMove(screen.overview.plate, screen.overview.plate.rect_of((0, 0)).center())
     wait(qtbot, lambda: screen.findChild(QLabel, "readout").text().startswith("A01."))
-    qtbot.mouseMove(screen.plate, screen.plate.rect_of((3, 5)).center())
+    qtbot.mouseMove(screen.overview.plate, screen.overview.plate.rect_of((3, 5)).center())
     wait(qtbot, lambda: "no image" in screen.findChild(QLabel, "readout").text())
 
 
@@ -134,7 +134,7 @@ def test_plate_and_table_choose_the_same_wells(window, screen, qtbot, tmp_path, 
     assert {table.wells.order[row] for row in table.rows()} == {0, 27}
 
     # A box on the plate; the histogram and the table know of it.
-    box = screen.plate
+    box = screen.overview.plate
     qtbot.mousePress(box, LEFT, pos=box.rect_of((1, 1)).center())
     qtbot.mouseMove(box, box.rect_of((2, 2)).center())
     qtbot.mouseMove(box, box.rect_of((2, 3)).center())
@@ -156,13 +156,13 @@ def test_plate_and_table_choose_the_same_wells(window, screen, qtbot, tmp_path, 
     assert state.current == first[1]
 
     # A column is found by typing a part of its name; what is none is taken back.
-    search = screen.column.lineEdit()
+    search = screen.overview.column.lineEdit()
     screen.scroll.ensureWidgetVisible(search)
     for typed, expected in (("nonsense", "importance.pcim.Mito"), ("of DNA", "importance.pcim.DNA")):
         search.setFocus()
         search.selectAll()
         qtbot.keyClicks(search, typed)
-        popup = screen.column.completer().popup()
+        popup = screen.overview.column.completer().popup()
         if typed == "of DNA":
             wait(qtbot, popup.isVisible)
             qtbot.keyClick(popup, Qt.Key.Key_Down)
@@ -170,7 +170,7 @@ def test_plate_and_table_choose_the_same_wells(window, screen, qtbot, tmp_path, 
         else:
             qtbot.keyClick(search, Qt.Key.Key_Return)
         wait(qtbot, lambda expected=expected: state.column == expected)
-        assert search.text() == screen.column.itemText(screen.column.currentIndex())
+        assert search.text() == screen.overview.column.itemText(screen.overview.column.currentIndex())
 
     # Filter; copy what is left.
     qtbot.keyClicks(screen.findChild(QLineEdit, "filter_text"), "dmso")
@@ -197,13 +197,13 @@ def test_a_note_and_an_exclusion_are_kept_with_the_results(window, screen, qtbot
     assert open_results(results).notes == {"A01": {"note": "a bubble", "excluded": None}}
     assert not screen.findChild(QPushButton, "leave_out").isEnabled(), "a reason is needed"
     qtbot.keyClicks(screen.findChild(QLineEdit, "exclusion_reason"), "out of focus")
-    before = colours(screen.plate)
+    before = colours(screen.overview.plate)
     press(qtbot, screen, "leave_out")
     assert open_results(results).notes["A01"]["excluded"] == "out of focus"
     assert "1 left out" in screen.findChild(QLabel, "overview").text()
-    box = screen.plate.rect_of((0, 0))
+    box = screen.overview.plate.rect_of((0, 0))
     cut = (slice(box.top(), box.bottom()), slice(box.left(), box.right()))
-    wait(qtbot, lambda: (colours(screen.plate)[cut] != before[cut]).any())
+    wait(qtbot, lambda: (colours(screen.overview.plate)[cut] != before[cut]).any())
     # What is written of one well is kept when another is opened.
     qtbot.keyClicks(note, "!")
     click_well(qtbot, screen, (0, 1))
@@ -308,8 +308,8 @@ def test_a_plate_of_1536_wells_opens_and_changes_colours_at_once(window, screen,
         taken.append(time.perf_counter() - started)
     print(f"\nrecoloured in {[round(1000 * one) for one in taken]} ms, load {os.getloadavg()[0]:.1f}")
     assert np.median(taken) < 0.2 * busy
-    assert screen.plate.rect_of((31, 47)).right() <= screen.plate.width()
-    assert screen.plate.rect_of((31, 47)).bottom() <= screen.plate.height()
+    assert screen.overview.plate.rect_of((31, 47)).right() <= screen.overview.plate.width()
+    assert screen.overview.plate.rect_of((31, 47)).bottom() <= screen.overview.plate.height()
 
 
 def test_before_anything_is_open_it_says_what_it_is_for(window, screen, qtbot, tmp_path):

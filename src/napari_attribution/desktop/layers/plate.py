@@ -82,24 +82,21 @@ def show_answer(
         _limit(layer, limits)
 
 
-def show_montage(viewer: ViewerModel, picture: np.ndarray, side: float) -> Image:
-    """Show thumbnails as one picture, to the left of the field.
+def show_montage(viewer: ViewerModel, picture: np.ndarray, height: float, unit: str) -> Image:
+    """Show thumbnails as one picture, to the left of where the fields are shown.
 
     Parameters
     ----------
     viewer : ViewerModel
     picture : (H, W, 3) uint8 ndarray
-    side : float
-        Its height in the field's units.
+    height : float
+        Of a field.
+    unit : str
+        In which the fields are measured: all layers must have the same.
     """
-    shown = field_layers(viewer)
-    scale = (side / picture.shape[0],) * 2
-    corner = np.zeros(2)
-    keywords: dict[str, Any] = {"units": ("pixel", "pixel"), "axis_labels": ("y", "x")}
-    if shown:
-        corner = shown[0].extent.world[0, -2:]
-        keywords = {"units": shown[0].units[-2:], "axis_labels": shown[0].axis_labels[-2:]}
-    translate = corner - np.array([0.0, picture.shape[1] * scale[1] + 0.08 * side])
+    scale = (height / picture.shape[0],) * 2
+    translate = np.array([0.0, -picture.shape[1] * scale[1] - 0.08 * height])
+    keywords: dict[str, Any] = {"units": (unit, unit), "axis_labels": ("y", "x")}
     layer = find(viewer, MONTAGE)
     if layer is None:
         layer = viewer.add_image(

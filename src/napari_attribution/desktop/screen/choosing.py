@@ -95,11 +95,10 @@ def neighbour(order: Sequence[int], at: int | None, step: int) -> int | None:
 
 def beside(wells: Wells, well: str, rows: int, columns: int) -> str:
     """The nearest well with results in a direction; empty where there is none."""
-    found = {(int(row), int(column)): name for (row, column), name in zip(wells.places, wells.positions, strict=True)}
     row, column = (int(place) for place in wells.places[wells.index[well]])
     while True:
         row, column = row + rows, column + columns
         if not (0 <= row < wells.layout[0] and 0 <= column < wells.layout[1]):
             return ""
-        if (row, column) in found:
-            return found[row, column]
+        if (row, column) in wells.at:
+            return wells.at[row, column]

@@ -1,56 +1,16 @@
-"""A plate: one cell a well, in the colour of its value; drawn by Qt as one picture, however many wells there are."""
+"""A plate to look at and to click: one cell a well, in the colour of its value."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-from qtpy.QtCore import QEvent, QLineF, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPen, QPixmap, QPolygonF
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-LARGEST = 46
-"""Pixels that a well takes at most."""
+from napari_attribution.desktop.screen.plate_picture import Grid, Marked, Place, draw_frame, draw_plate
 
-DIMMED = 45
-"""Opacity (of 255) of a well that the filter leaves out."""
-
-Place = tuple[int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Marked:
-    """What a plate shows.
-
-    Parameters
-    ----------
-    layout : (int, int)
-        Rows and columns.
-    colours : (R, C, 4) uint8 ndarray
-        Opacity 0 where a well has no value.
-    there : collection of (row, column)
-        Wells of which there are results; the others are hatched.
-    doubted, flagged, failed, excluded : collection of (row, column)
-        With a flag about the explanation, with any; that could not be explained; that are left out.
-    dimmed : collection of (row, column)
-        Those that the filter leaves out.
-    """
-
-    layout: Place
-    colours: npt.NDArray[np.uint8]
-    there: Collection[Place]
-    doubted: Collection[Place] = ()
-    flagged: Collection[Place] = ()
-    failed: Collection[Place] = ()
-    excluded: Collection[Place] = ()
-    dimmed: Collection[Place] = ()
-
-
-def row_name(row: int) -> str:
-    """0 as "A", 26 as "AA"."""
-    return chr(65 + row) if row < 26 else "A" + chr(65 + row - 26)
+ADDING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
 
 class PlateView(QWidget):
@@ -111,47 +71,28 @@ class PlateView(QWidget):
 
     # -------------------------------------------------------------------------------------------------- places
 
-    def _cell(self, width: int, height: int | None = None) -> int:
-        """Pixels of a well's side."""
-        rows, columns = self._marked.layout if self._marked else (8, 12)
-        side = (width - self._left - 2) // columns
-        if height is not None:
-            side = min(side, (height - self._top - 2) // rows)
-        return max(3, min(LARGEST, side))
+    @property
+    def _layout(self) -> Place:
+        return self._marked.layout if self._marked is not None else (8, 12)
 
     @property
-    def _left(self) -> int:
-        return self.fontMetrics().horizontalAdvance("AA") + 5
-
-    @property
-    def _top(self) -> int:
-        return self.fontMetrics().height() + 2
-
-    @property
-    def cell(self) -> int:
-        """Pixels of a well's side, as it is drawn."""
-        return self._cell(self.width(), self.height())
+    def grid(self) -> Grid:
+        """Where the wells are drawn."""
+        return Grid.within(self._layout, self.fontMetrics(), self.width(), self.height())
 
     def rect_of(self, place: Place) -> QRect:
         """Where a well is drawn."""
-        side = self.cell
-        return QRect(self._left + place[1] * side, self._top + place[0] * side, side, side)
+        return self.grid.rect_of(place)
 
-    def place_at(self, at: QPoint | QPointF) -> Place | None:
-        """The (row, column) at a point of the widget; None beside the plate."""
-        if self._marked is None:
-            return None
-        row, column = (int(at.y()) - self._top) // self.cell, (int(at.x()) - self._left) // self.cell
-        rows, columns = self._marked.layout
-        return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+    def _place_at(self, at: QPointF) -> Place | None:
+        return None if self._marked is None else self.grid.place_at(at.x(), at.y())
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
         """As high as the wells of this width need."""
-        rows = self._marked.layout[0] if self._marked else 8
-        return self._top + rows * self._cell(width) + 3
+        return Grid.within(self._layout, self.fontMetrics(), width).height
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(380, self.heightForWidth(380))
@@ -174,111 +115,28 @@ class PlateView(QWidget):
         """The wells, drawn once, and over them what is chosen."""
         if self._marked is None:
             return
-        painter = QPainter(self)
+        grid, painter = self.grid, QPainter(self)
         if self._picture is None:
-            self._picture = self._drawn(self._marked)
+            self._picture = self._drawn(grid, self._marked)
         painter.drawPixmap(0, 0, self._picture)
         for place in self._selected:
-            self._frame(painter, place, 1.5)
+            draw_frame(painter, grid, place, 1.5, self._paper, self._ink)
         if self._current is not None:
-            self._frame(painter, self._current, 2.5)
+            draw_frame(painter, grid, self._current, 2.5, self._paper, self._ink)
         if self._box is not None:
             painter.setBrush(QColor(self._ink.red(), self._ink.green(), self._ink.blue(), 40))
             painter.setPen(QPen(self._ink, 1, Qt.PenStyle.DashLine))
             painter.drawRect(self._box)
 
-    def _drawn(self, marked: Marked) -> QPixmap:
+    def _drawn(self, grid: Grid, marked: Marked) -> QPixmap:
         ratio = self.devicePixelRatioF()
         picture = QPixmap(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
-        self._draw_names(painter, marked.layout)
-        self._draw_wells(painter, marked)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._draw_marks(painter, marked)
+        draw_plate(painter, grid, marked, self.font(), self._paper, self._ink)
         painter.end()
         return picture
-
-    def _draw_names(self, painter: QPainter, layout: Place) -> None:
-        side, letters = self.cell, painter.fontMetrics()
-        font = QFont(self.font())
-        painter.setFont(font)
-        painter.setPen(self._ink)
-        every = 1
-        while every * side < letters.horizontalAdvance("00") + 5:
-            every += 1
-        for column in range(layout[1]):
-            if (column + 1) % every == 0 or column == 0:
-                room = QRect(self._left + column * side - 20, 0, side + 40, self._top - 2)
-                painter.drawText(room, Qt.AlignmentFlag.AlignCenter, str(column + 1))
-        every = 1
-        while every * side < letters.height() - 3:
-            every += 1
-        for row in range(0, layout[0], every):
-            room = QRect(0, self._top + row * side - 10, self._left - 4, side + 20)
-            painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, row_name(row))
-
-    def _draw_wells(self, painter: QPainter, marked: Marked) -> None:
-        """All wells as one picture that is scaled up, over what a well without a value looks like."""
-        side, (rows, columns) = self.cell, marked.layout
-        there = set(marked.there)
-        plain = QColor(self._ink)
-        plain.setAlpha(30)
-        painter.setPen(Qt.PenStyle.NoPen)
-        hatch = QColor(self._ink)
-        hatch.setAlpha(110)
-        painter.fillRect(QRect(self._left, self._top, columns * side, rows * side), plain)
-        for place in ((row, column) for row in range(rows) for column in range(columns)):
-            if place not in there:
-                painter.fillRect(self.rect_of(place), QBrush(hatch, Qt.BrushStyle.BDiagPattern))
-        colours = marked.colours.copy()
-        for row, column in marked.dimmed:
-            colours[row, column, 3] = min(int(colours[row, column, 3]), DIMMED)
-        image = QImage(colours.tobytes(), columns, rows, 4 * columns, QImage.Format.Format_RGBA8888)
-        painter.drawImage(QRect(self._left, self._top, columns * side, rows * side), image)
-        if side >= 6:
-            painter.setPen(QPen(self._paper, 1))
-            right, bottom = self._left + columns * side, self._top + rows * side
-            lines = [QLineF(x, self._top, x, bottom) for x in range(self._left, right + 1, side)]
-            lines += [QLineF(self._left, y, right, y) for y in range(self._top, bottom + 1, side)]
-            painter.drawLines(lines)
-
-    def _draw_marks(self, painter: QPainter, marked: Marked) -> None:
-        """Corners for flags, crosses for failures, strokes for what is left out: each seen on any colour.
-
-        A corner is solid where a flag is about the explanation.
-        """
-        side = self.cell
-        size = min(12.0, max(4.0, 0.38 * side))
-        doubted = set(marked.doubted)
-        for place in marked.flagged:
-            solid = place in doubted
-            painter.setPen(QPen(self._paper if solid else self._ink, 1))
-            painter.setBrush(self._ink if solid else self._paper)
-            corner = QPointF(self.rect_of(place).topLeft()) + QPointF(1, 1)
-            painter.drawPolygon(QPolygonF([corner, corner + QPointF(size, 0), corner + QPointF(0, size)]))
-        strokes: list[QLineF] = []
-        for place in (*marked.excluded, *marked.failed):
-            box = QRectF(self.rect_of(place)).adjusted(2, 2, -2, -2)
-            strokes.append(QLineF(box.bottomLeft(), box.topRight()))
-        for place in marked.failed:
-            box = QRectF(self.rect_of(place)).adjusted(2, 2, -2, -2)
-            strokes.append(QLineF(box.topLeft(), box.bottomRight()))
-        for color, width in ((self._paper, 3.4), (self._ink, 1.6)) if strokes else ():
-            painter.setPen(QPen(color, width))
-            painter.drawLines(strokes)
-
-    def _frame(self, painter: QPainter, place: Place, width: float) -> None:
-        box = QRectF(self.rect_of(place)).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        edged = ((self._paper, width + 2), (self._ink, width))
-        # Many frames around small wells would leave nothing of them.
-        for color, wide in edged if self.cell >= 12 or width > 2 else ((self._ink, 1),):
-            pen = QPen(color, wide)
-            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-            painter.setPen(pen)
-            painter.drawRect(box)
 
     # ------------------------------------------------------------------------------------------- mouse and keys
 
@@ -288,24 +146,24 @@ class PlateView(QWidget):
 
     def mouseMoveEvent(self, event) -> None:  # noqa: N802 - Qt's name
         at = event.position().toPoint()
-        if self._pressed is not None and (self._box or (at - self._pressed).manhattanLength() > max(5, self.cell // 2)):
-            self._box = QRect(self._pressed, at).normalized()
-            self.update()
-        self._hover(self.place_at(at))
+        if self._pressed is not None:
+            far = (at - self._pressed).manhattanLength() > max(5, self.grid.side // 2)
+            if self._box is not None or far:
+                self._box = QRect(self._pressed, at).normalized()
+                self.update()
+        self._hover(self._place_at(event.position()))
 
     def mouseReleaseEvent(self, event) -> None:  # noqa: N802 - Qt's name
         if event.button() != Qt.MouseButton.LeftButton or self._pressed is None:
             return
-        adds = bool(event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier))
-        pressed, box = self._pressed, self._box
+        adds = bool(event.modifiers() & ADDING)
+        pressed, box, grid = self._pressed, self._box, self.grid
         self._pressed = self._box = None
-        if box is not None and self._marked is not None:
-            rows, columns = self._marked.layout
-            places = [(r, c) for r in range(rows) for c in range(columns) if self.rect_of((r, c)).intersects(box)]
-            self.boxed.emit(places, adds)
+        if box is not None:
+            self.boxed.emit([place for place in grid.places if grid.rect_of(place).intersects(box)], adds)
         else:
-            place = self.place_at(event.position())
-            if place is not None and place == self.place_at(pressed):
+            place = self._place_at(event.position())
+            if place is not None and place == self._place_at(QPointF(pressed)):
                 self.clicked.emit(place, adds)
         self.update()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.screen.resuming import Unfinished
+from napari_attribution.desktop.screen.run_state import RunState
 from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.widgets import figures
 from napari_attribution.errors import OutputError
@@ -24,83 +24,6 @@ RUN, LOOK = "run", "look at plate"
 """Kinds of jobs."""
 
 _READING = ("plate", "pattern", "stains", "project", "conditions")
-
-
-@dataclass
-class Wanted:
-    """What is to be run.
-
-    Parameters
-    ----------
-    plate : str
-        Folder or URL; empty where none is chosen.
-    pattern, stains, project, conditions : str
-        How files are named, what the stains are called (with commas between them), how focal planes become one, and the table
-        of what was done to the wells; empty for what the plate itself says.
-    classifier : Path, optional
-        None for the one of the dock "Explain well".
-    methods : tuple of str
-    out : Path, optional
-        Folder of results.
-    """
-
-    plate: str = ""
-    pattern: str = ""
-    stains: str = ""
-    project: str = ""
-    conditions: str = ""
-    classifier: Path | None = None
-    methods: tuple[str, ...] = ("pixel-ablation-cam",)
-    out: Path | None = None
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """What `read_plate` is asked."""
-        named = [name.strip() for name in self.stains.split(",") if name.strip()]
-        return {
-            "pattern": self.pattern or None,
-            "stains": named or None,
-            "project": self.project or None,
-            "conditions": self.conditions or None,
-        }
-
-
-@dataclass
-class RunState:
-    """How the run stands.
-
-    Parameters
-    ----------
-    wanted : Wanted
-    plate : Plate, optional
-        As it was read for `wanted`; what there is of it, before anything is run.
-    preview : str
-        How its files map to wells, in words.
-    looking, running : bool
-    failure : Failure, optional
-    out : Path, optional
-        Where the run that is under way, or was the last, writes its results.
-    progress : (int, int)
-        Fields done and in all.
-    since, before : float, int
-        When the first progress of this run was told, and how many fields were done by then.
-    unfinished : Unfinished, optional
-        A run that was begun in a folder that was to be opened, or was stopped here.
-    said : str
-    """
-
-    wanted: Wanted = field(default_factory=Wanted)
-    plate: Plate | None = None
-    preview: str = ""
-    looking: bool = False
-    running: bool = False
-    failure: Failure | None = None
-    out: Path | None = None
-    progress: tuple[int, int] = (0, 0)
-    since: float = 0.0
-    before: int = 0
-    unfinished: Unfinished | None = None
-    said: str = ""
 
 
 class Running:

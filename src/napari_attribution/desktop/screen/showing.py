@@ -158,9 +158,7 @@ class Showing:
 
         def done(made: montage.Montage) -> None:
             state.drawing, state.montage = False, made
-            shown = field_layers(self._viewer)
-            height = float(np.ptp(shown[0].extent.world[:, -2])) if shown else float(made.pixels.shape[0])
-            layer = show_montage(self._viewer, montage.captioned(made), height)
+            layer = show_montage(self._viewer, montage.captioned(made), *made.field)
             look_at(self._viewer, [layer])
             self._changed()
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from napari_attribution.screens.results import Results
 
 
+_SCORES = ("whole", "filled", "keep 20", "remove 20", "elsewhere 20")
+"""In the order of `Quick`."""
+
+
 def map_of(maps: Mapping[str, Floats], method: str) -> Floats | None:
     """A method's map, (H, W), or (C, H, W) where it resolves the stains; None where no maps were kept."""
     if method in maps:
@@ -37,7 +41,7 @@ def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Flo
         Its map.
     """
     plan = results.record["plan"]
-    importance = _numbers(row, f"importance.{method}.")
+    importance, measured = (_numbers(row, f"{kind}.{method}.") for kind in ("importance", "faithfulness"))
     size = plan["plate"]["pixel_size"]
     return Attribution(
         values=values,
@@ -57,13 +61,25 @@ def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Flo
         device=str((results.record["runs"] or [{}])[-1].get("device", "")),
         seconds=float(row["seconds"]),
         forwards=math.nan,
-        faithfulness=_numbers(row, f"faithfulness.{method}."),
+        faithfulness={name: value for name, value in measured.items() if math.isfinite(value)},
+        trust=_trust(measured, str(row["target"]), values.ndim == 3),
         record={
             "method": method,
             "well": {"position": str(row["well"]), "field": int(row["field"])},
             "screen": str(results.path),
         },
     )
+
+
+def _trust(measured: Mapping[str, float], target: str, of_stains: bool) -> tuple[str, ...]:
+    """How far to trust the map, in the sentences in which it was said when it was made."""
+    from napari_attribution.faithfulness.quick import Quick
+    from napari_attribution.faithfulness.words import sentences
+
+    whole, filled, keep, remove, elsewhere = (measured.get(f"score {name}", math.nan) for name in _SCORES)
+    if not math.isfinite(whole + filled + keep + remove + elsewhere):
+        return ()
+    return sentences(Quick(whole, filled, keep, remove, elsewhere, of_stains=of_stains), target)
 
 
 def sight_of(results: Results, well: str, field: int, method: str) -> Sight:

@@ -71,6 +71,11 @@ class Wells:
         return self.frame[["row", "column"]].to_numpy(dtype=np.intp)
 
     @cached_property
+    def at(self) -> Mapping[tuple[int, int], str]:
+        """The well at each (row, column)."""
+        return {(row, column): well for (row, column), well in zip(self.places.tolist(), self.positions, strict=True)}
+
+    @cached_property
     def offered(self) -> tuple[str, ...]:
         """The columns that can be compared, those without any value left out."""
         found = [str(column) for column in self.frame.columns if column not in HIDDEN and column != "flags"]
