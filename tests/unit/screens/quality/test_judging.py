@@ -1,6 +1,7 @@
 """Judging: what was planted in a plate is flagged, in words and with numbers, and nothing else is."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,9 @@ import pytest
 
 from napari_attribution.screens.quality.flags import FLAGS, about
 from napari_attribution.screens.quality.judging import judge
+from napari_attribution.screens.quality.measures import field_columns
 
+QUALITY = Path(__file__).parents[4] / "docs" / "quality.md"
 CAM = "pixel-ablation-cam"
 ROWS, COLUMNS = 8, 12
 
@@ -220,3 +223,12 @@ def test_every_flag_says_what_it_is_about():
     for flag in FLAGS:
         assert flag.sentence.endswith(".")
         assert "; " not in flag.name
+
+
+@pytest.mark.skipif(not QUALITY.is_file(), reason="the docs are not here")
+def test_the_docs_define_every_flag_and_every_measure():
+    text = QUALITY.read_text("utf-8")
+    for flag in FLAGS:
+        assert flag.name in text
+    for column in field_columns(["STAIN"], ["METHOD", "METHOD"]):
+        assert f"`{column}`" in text
