@@ -197,6 +197,7 @@ def measure(clicks: int) -> dict[str, Any]:
         opened = [window.open(results) for _ in range(5)]
         window.settle(0.5)
         coloured = [window.colour(column) for column in window.state.wells.offered]
+        window.settle(2.0)
         cold = window.click(wells[0])
         window.settle(1.0)
         layers = len(window.viewer.layers)

@@ -79,6 +79,7 @@ class Screening:
         state.method = wells.methods[0] if wells.methods else ""
         state.drawing = state.reporting = False
         state.report = None
+        self.showing.warm_up()
         self._rank()
 
     # ---------------------------------------------------------------------------------------------------- choose
