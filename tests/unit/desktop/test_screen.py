@@ -14,6 +14,7 @@ from napari_attribution.desktop.screen.resuming import unfinished
 from napari_attribution.desktop.screen.running import Running
 from napari_attribution.desktop.screen.screening import Screening
 from napari_attribution.errors import Cancelled
+from napari_attribution.keeping.repeat import repeat
 from napari_attribution.screens.report.wells import Wells
 from napari_attribution.screens.results import open_results
 from napari_attribution.screens.run.screen import run_screen
@@ -91,8 +92,20 @@ def test_the_other_docks_know_the_well_and_its_answer(screening, viewer, mail, s
     mail.deliver_all()
     own = screening.controller.state
     assert own.well.name == "A02 field 1"
-    assert own.answer.record["well"] == {"position": "A02", "field": 1}
+    assert own.answer.record["well"]["position"] == "A02"
     assert own.answer.probabilities[own.answer.predicted] == max(own.answer.probabilities.values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_answer_of_a_well_can_be_repeated_and_gives_the_very_map(screening, mail, screened, method) -> None:
+    state = opened(screening, mail, screened)
+    state.method = method
+    show(screening, mail, "A02")
+    answer = screening.controller.state.answer
+    again = repeat(answer.record, time_limit=None)
+    assert again.same, again.notes
+    assert again.attribution.channel_importance == pytest.approx(dict(answer.channel_importance))
+    assert again.attribution.trust == answer.trust
 
 
 def test_limits_stay_from_well_to_well_where_they_are_to(screening, viewer, mail, screened) -> None:

@@ -22,6 +22,7 @@ from napari_attribution.desktop.layers.plate import (
 from napari_attribution.desktop.layers.wells import well_layer_tuples
 from napari_attribution.desktop.screen import montage
 from napari_attribution.desktop.screen.state import State
+from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.wells_from_layers import find_wells
 from napari_attribution.errors import AttributionError
 from napari_attribution.methods.attribution import Attribution
@@ -202,6 +203,8 @@ class Showing:
 
 def look(results: Results, well: str, field: int, method: str) -> Seen:
     """In the worker: what there is to see of a field; what there is not is said."""
+    # What the answer is made of brings torch in.
+    import_torch()
     from napari_attribution.screens.report.answers import answer_of, map_of
 
     table = results.table
@@ -221,7 +224,7 @@ def look(results: Results, well: str, field: int, method: str) -> Seen:
     except AttributionError as error:
         troubles.append(f"The map is not to be seen: {error}")
     shape = values.shape if values is not None else (pixels.shape if pixels is not None else (1, 1))
-    answer = answer_of(results, row, method, values if values is not None else np.zeros(shape, np.float32))
+    answer = answer_of(results, row, method, values if values is not None else np.zeros(shape, np.float32), pixels)
     return Seen(tuples, answer, values is not None, " ".join(troubles))
 
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from napari_attribution.errors import AttributionError
 from napari_attribution.methods.attribution import Attribution, Floats
+from napari_attribution.screens.report.field_record import field_record
 from napari_attribution.screens.report.thumbnails import Sight
 
 if TYPE_CHECKING:
     from napari_attribution.screens.results import Results
+    from napari_attribution.wells import Well
 
 
 _SCORES = ("whole", "filled", "keep 20", "remove 20", "elsewhere 20")
@@ -28,7 +30,7 @@ def map_of(maps: Mapping[str, Floats], method: str) -> Floats | None:
     return np.stack(resolved) if resolved else None
 
 
-def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Floats) -> Attribution:
+def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Floats, well: Well | None) -> Attribution:
     """The answer of one method for one field.
 
     Parameters
@@ -39,6 +41,8 @@ def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Flo
     method : str
     values : (H, W) or (C, H, W) float32 ndarray
         Its map.
+    well : Well or None
+        Its pixels, where they can be read.
     """
     plan = results.record["plan"]
     importance, measured = (_numbers(row, f"{kind}.{method}.") for kind in ("importance", "faithfulness"))
@@ -63,11 +67,7 @@ def answer_of(results: Results, row: Mapping[str, Any], method: str, values: Flo
         forwards=math.nan,
         faithfulness={name: value for name, value in measured.items() if math.isfinite(value)},
         trust=_trust(measured, str(row["target"]), values.ndim == 3),
-        record={
-            "method": method,
-            "well": {"position": str(row["well"]), "field": int(row["field"])},
-            "screen": str(results.path),
-        },
+        record=field_record(results, row, method, well, values),
     )
 
 
