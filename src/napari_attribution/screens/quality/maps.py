@@ -16,6 +16,7 @@ A map without positive values has none of the shares: NaN.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,15 @@ def at_edge(positive: npt.NDArray[Any]) -> float:
     return 1 - inner / whole if whole > 0 else math.nan
 
 
-def share_in(positive: npt.NDArray[Any], places: Mask) -> float:
-    """Share of a map's positive mass, (H, W), in some places, (H, W)."""
+def share_in(positive: npt.NDArray[Any], places: Mask | None) -> float:
+    """Share of a map's positive mass, (H, W), in some places, (H, W); None for nowhere."""
     whole = float(positive.sum(dtype=np.float64))
-    return float(positive.sum(where=places, dtype=np.float64)) / whole if whole > 0 else math.nan
+    if not whole > 0:
+        return math.nan
+    return 0.0 if places is None else float(positive.sum(where=places, dtype=np.float64)) / whole
 
 
-def saturated_places(pixels: npt.NDArray[Any]) -> Mask | None:
+def saturated_places(pixels: Sequence[npt.NDArray[Any]]) -> Mask | None:
     """(H, W) pixels of a field, (C, H, W), at the largest value of a stain of which many are; None where there are none."""
     found: Mask | None = None
     for plane in pixels:
@@ -64,8 +67,8 @@ def saturated_places(pixels: npt.NDArray[Any]) -> Mask | None:
     return found
 
 
-def empty_places(pixels: npt.NDArray[Any]) -> Mask | None:
-    """(H, W) pixels of a field, (C, H, W), at the least value of every stain, where there are many; else None."""
+def empty_places(pixels: Sequence[npt.NDArray[Any]]) -> Mask | None:
+    """(H, W) pixels of a field, C planes of (H, W), at the least value of every stain, where there are many; else None."""
     found = pixels[0] == pixels[0].min()
     for plane in pixels[1:]:
         if np.count_nonzero(found) <= MANY * found.size:

@@ -42,11 +42,11 @@ def field_measures(
         NaN where a measure has no meaning, as for a blank stain or a map of zeros.
     """
     read = attributions[0].stains
-    pixels = np.stack([well.plane(stain) for stain in read])
+    planes = [well.plane(stain) for stain in read]
     side = side_of_blocks(well.shape)
-    small = block_means(pixels, side)
+    small = np.stack([block_means(plane, side) for plane in planes])
     cells = foreground(small)
-    saturated, empty = maps.saturated_places(pixels), maps.empty_places(pixels)
+    saturated, empty = maps.saturated_places(planes), maps.empty_places(planes)
     found: dict[str, float] = {}
     first = attributions[0]
     for one in attributions:
@@ -54,12 +54,11 @@ def field_measures(
         found[f"map.{one.method}.inside"] = maps.share_in(block_means(positive, side), cells)
         found[f"map.{one.method}.edge"] = maps.at_edge(positive)
         for name, places in (("saturated", saturated), ("empty", empty)):
-            nowhere = np.zeros(well.shape, dtype=np.bool_) if places is None else places
-            found[f"map.{one.method}.{name}"] = maps.share_in(positive, nowhere)
+            found[f"map.{one.method}.{name}"] = maps.share_in(positive, places)
         if one is not first:
             found[f"map.{one.method}.agreement"] = maps.agreement(first.map, one.map)
     found["quality.cells"] = float(cells.mean())
-    for stain, plane, blocks in zip(stains or read, pixels, small, strict=True):
+    for stain, plane, blocks in zip(stains or read, planes, small, strict=True):
         found[f"quality.focus.{stain}"] = images.focus(plane)
         found[f"quality.slope.{stain}"] = images.slope(plane)
         found[f"quality.saturated.{stain}"] = images.saturated(plane)
