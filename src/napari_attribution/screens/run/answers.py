@@ -16,6 +16,7 @@ from dataclasses import field as made
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_attribution.classifiers.heap import keep_memory
 from napari_attribution.errors import AttributionError, Cancelled, ClassifierError, OutputError
 from napari_attribution.screens.run.columns import Values, values_of
 from napari_attribution.screens.run.maps import channels_of, write_maps
@@ -108,6 +109,7 @@ def _classifier(work: Work) -> Classifier:
 
     with _loading:
         if (work.plan.sha256, work.device) not in _loaded:
+            keep_memory()
             # It was tried out where the run began.
             found = load_classifier(work.classifier, work.device, work.plan.card, time_limit=None)
             if found.sha256 != work.plan.sha256:

@@ -23,7 +23,7 @@ IN_HAND = 3
 FEWEST, MOST = 8, 32
 """Fields in a chunk, as far as there is room: few enough to lose when a run is killed, more of them where they are small."""
 
-SMALL = 32 * 2**20
+SMALL = 4 * 2**20
 """Bytes up to which more than the fewest are taken."""
 
 LOOKED_AT = 8

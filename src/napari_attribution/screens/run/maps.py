@@ -69,7 +69,7 @@ def write_maps(
                 shape=pixels.shape,
                 dtype=pixels.dtype,
                 chunks=(1, min(CHUNK, pixels.shape[1]), min(CHUNK, pixels.shape[2])),
-                compressors=Blosc(cname="zstd", clevel=3, shuffle=1),
+                compressors=Blosc(cname="lz4", clevel=5, shuffle=1),
                 chunk_key_encoding={"name": "v2", "separator": "/"},
             )
             image[:] = pixels

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_attribution.classifiers.heap import ENVIRONMENT
 from napari_attribution.errors import Cancelled, DeviceError, RequestError
 from napari_attribution.screens.run.answers import Work, explain_chunk, explain_packed
 from napari_attribution.screens.run.chunks import IN_HAND
@@ -133,6 +134,8 @@ def _local(workers: int) -> Iterator[Client]:
 
     cores = max(1, (os.cpu_count() or 1) // workers)
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), cores)
+    # Dask's own setting would have memory handed back even sooner than the system does.
+    limits |= ENVIRONMENT
     with (
         dask.config.set({"distributed.nanny.pre-spawn-environ": limits}),
         LocalCluster(  # type: ignore[no-untyped-call]

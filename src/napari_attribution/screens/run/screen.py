@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.classifiers.files.trial import TIME_LIMIT
+from napari_attribution.classifiers.heap import keep_memory
 from napari_attribution.screens.results.packages import check_packages
 from napari_attribution.screens.results.plate_file import write_plate
 from napari_attribution.screens.results.results import Results, open_results
@@ -120,6 +121,7 @@ def run_screen(
     """
     from napari_attribution.classifiers import Classifier, load_classifier
 
+    keep_memory()
     check_packages("pyarrow", "zarr", *(("distributed",) if workers > 1 or scheduler else ()))
     check_workers(workers, scheduler)
     folder = Path(out).absolute()
