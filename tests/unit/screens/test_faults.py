@@ -15,6 +15,7 @@ from napari_attribution import read_plate
 from napari_attribution.errors import (
     CardError,
     ClassifierError,
+    DeviceError,
     LayerError,
     OutputError,
     RequestError,
@@ -220,6 +221,27 @@ def test_files_that_may_not_grow_stop_the_run_and_lose_nothing(plate, loaded, tm
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert len(list((tmp_path / "out" / "parts").glob("*.parquet"))) >= 2
     assert len(run_screen(plate, loaded, tmp_path / "out", **asked).table) == 12
+
+
+@dataclass(frozen=True)
+class Crowded(Field):
+    """A field for which the device has no room."""
+
+    def read(self):
+        raise DeviceError("There is no room.")
+
+
+def test_a_device_without_room_stops_the_run_and_loses_nothing(plate, loaded, tmp_path):
+    fields = {position: list(some) for position, some in plate.fields.items()}
+    last = fields["A06"][1]
+    fields["A06"][1] = Crowded(last.position, last.number, last.reading)
+    asked = QUICK | {"batch_bytes": 1}
+    with pytest.raises(DeviceError, match="no room"):
+        run_screen(replace(plate, fields=fields), loaded, tmp_path, **asked)
+    assert len(list(tmp_path.glob("parts/*.parquet"))) >= 8
+    results = run_screen(plate, loaded, tmp_path, **asked)
+    assert len(results.table) == 12
+    assert set(results.table["error"]) == {""}
 
 
 def test_what_else_is_wrong_with_a_folder_of_results(plate, loaded, tmp_path):

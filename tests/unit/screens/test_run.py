@@ -262,3 +262,25 @@ def test_results_stay_when_the_plate_cannot_be_judged(plate, loaded, tmp_path, m
     assert results.record["finished"]["not_judged"] == "ArithmeticError: no median"
     assert list(results.table["flags"]) == ["", ""]
     assert results.table["margin"].notna().all()
+
+
+def test_what_a_killed_run_was_writing_is_cleared_away(plate, loaded, tmp_path):
+    with pytest.raises(Cancelled):
+        run_screen(plate, loaded, tmp_path, progress=_stop)
+    (tmp_path / "maps.zarr" / "A" / "01").mkdir(parents=True)
+    left = [
+        tmp_path / name
+        for name in (
+            ".7.writing.plate.parquet", ".7.writing.fields.parquet", "maps.zarr/.7.writing..zattrs",
+            "maps.zarr/A/01/.7.writing..zgroup", "parts/.7.writing.00000000.parquet",
+        )
+    ]  # fmt: skip
+    for path in left:
+        path.write_text("half", "utf-8")
+    results = run_screen(plate, loaded, tmp_path)
+    assert not any(path.exists() for path in left)
+    assert len(results.table) == 12
+
+
+def _stop(done, total):
+    raise Cancelled("At once.")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.classifiers.heap import keep_memory
-from napari_attribution.errors import AttributionError, Cancelled, ClassifierError, OutputError
+from napari_attribution.errors import AttributionError, Cancelled, ClassifierError, DeviceError, OutputError
 from napari_attribution.screens.run.columns import Values, values_of
 from napari_attribution.screens.run.maps import channels_of, write_maps
 from napari_attribution.screens.run.plan import Plan
@@ -71,8 +71,8 @@ class _InHand:
         started = time.perf_counter()
         try:
             do()
-        except (Cancelled, OutputError):
-            raise
+        except (Cancelled, DeviceError, OutputError):
+            raise  # The next field would fare no better, and the same command goes on.
         except AttributionError as error:
             self.error = str(error)
         except Exception as error:
@@ -138,7 +138,9 @@ def explain_chunk(work: Work, fields: Sequence[Field], heed: Callable[[], None] 
     ------
     OutputError
         Where maps cannot be written.
-    ClassifierError, DeviceError
+    DeviceError
+        Where the device has no room even for one input.
+    ClassifierError
         Where the classifier cannot be loaded here.
     """
     hands = [_InHand(field) for field in fields]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_attribution.errors import OutputError
 from napari_attribution.keeping.files import check_folder, written_whole
-from napari_attribution.screens.results.folder import LOCK, PARTS, PLATE, RECORD, TABLE
+from napari_attribution.screens.results.folder import LOCK, MAPS, PARTS, PLATE, RECORD, TABLE
 from napari_attribution.screens.results.notes import NAME as NOTES
 
 if TYPE_CHECKING:
@@ -115,10 +115,19 @@ class Ledger:
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         check_folder(self._parts)
+        for path in self._unfinished():
+            path.unlink(missing_ok=True)
         for path in self._parts.iterdir():
             if path.suffix != ".parquet" or path.name.startswith("."):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         return {int(path.stem): pq.read_metadata(path).num_rows for path in self._committed()}
+
+    def _unfinished(self) -> Iterator[Path]:
+        """Files of ours that a run that was killed was writing."""
+        for name in (PLATE, RECORD, TABLE):
+            yield from self.out.glob(f".*.writing.{name}")
+        for where in ("", "*/", "*/*/"):
+            yield from (self.out / MAPS).glob(f"{where}.*.writing.*")
 
     def _committed(self) -> list[Path]:
         return sorted(self._parts.glob("[0-9]*.parquet"))

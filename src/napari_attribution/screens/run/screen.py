@@ -118,11 +118,13 @@ def run_screen(
         first field.
     WellError
         For a plate without fields.
+    DeviceError
+        Where the device has no room even for one input, or the workers went away. What is done is kept.
     """
     from napari_attribution.classifiers import Classifier, load_classifier
 
     keep_memory()
-    check_packages("pyarrow", "zarr", *(("distributed",) if workers > 1 or scheduler else ()))
+    check_packages("pyarrow", "zarr", "filelock", *(("distributed",) if workers > 1 or scheduler else ()))
     check_workers(workers, scheduler)
     folder = Path(out).absolute()
     plate = chosen_wells(plate, wells)
