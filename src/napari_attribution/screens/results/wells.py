@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,19 +23,18 @@ def by_well(fields: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     groups = fields.groupby("well", sort=False)
-    found = groups[["plate", "row", "column"]].first()
-    for name in fields.columns.difference([*found.columns, "well", "field", "flags", "why", "error"], sort=False):
+    first = groups[["plate", "row", "column"]].first()
+    # All columns at once: one by one, pandas would make room for each of the hundreds anew.
+    found: dict[str, pd.Series[Any]] = {}
+    for name in fields.columns.difference([*first.columns, "well", "field", "flags", "why", "error"], sort=False):
         column = fields[name]
-        if pd.api.types.is_numeric_dtype(column):
-            found[name] = groups[name].mean()
-        else:
-            found[name] = _most_frequent(fields, name).reindex(found.index)
+        found[name] = groups[name].mean() if pd.api.types.is_numeric_dtype(column) else _most_frequent(fields, name)
     for name, apart in (("flags", FLAGS_APART), ("why", SENTENCES_APART), ("error", SENTENCES_APART)):
         if name in fields:
             found[name] = groups[name].agg(partial(_together, apart=apart))
     found["fields"] = groups.size()
     found["failed"] = (fields["error"] != "").groupby(fields["well"], sort=False).sum()
-    return found.reset_index()
+    return pd.concat([first, pd.DataFrame(found, index=first.index)], axis=1).reset_index()
 
 
 def _most_frequent(fields: pd.DataFrame, name: str) -> pd.Series[str]:
