@@ -5,9 +5,9 @@ checks := ruff types imports manifest
 demo: .venv/.ready-demo
 	@setup/run-demo $(ARGS)
 
-# ARGS goes on to pytest: make test ARGS="-k wells -x"
+# In two processes, each with one thread for its numbers. ARGS goes on to pytest: make test ARGS="-k wells -x"
 test: .venv/.ready-test
-	@.venv/bin/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 set-up: .venv/.ready-lint
 
