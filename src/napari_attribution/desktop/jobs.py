@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from napari_attribution.classifiers.heap import keep_memory
 from napari_attribution.errors import AttributionError, Cancelled
 
 T = TypeVar("T")
@@ -115,6 +116,7 @@ class Jobs:
         self._latest[kind] = job
         self._queue.put(job)
         if self._thread is None:
+            keep_memory()
             self._thread = threading.Thread(target=self._run, name="napari-attribution", daemon=True)
             self._thread.start()
             # A thread that is still in torch while Python takes itself down can crash.
