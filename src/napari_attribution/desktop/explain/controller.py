@@ -23,6 +23,7 @@ from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.layers.bars import bar_colors
+from napari_attribution.desktop.layers.known import of_an_answer
 from napari_attribution.desktop.layers.maps import recolor, relimit
 from napari_attribution.desktop.preferences import on_change, preferences, within
 from napari_attribution.desktop.warm_up import warm_up
@@ -118,7 +119,7 @@ class Controller:
         if self.closed:
             return
         for layer in self.viewer.layers:
-            if isinstance(layer, Image) and layer not in self._watched:
+            if isinstance(layer, Image) and layer not in self._watched and not of_an_answer(layer):
                 layer.events.name.connect(self._rescan)
                 layer.events.data.connect(self._data_changed)
                 self._watched.add(layer)
