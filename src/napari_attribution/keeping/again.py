@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from napari_attribution.errors import CardError, DeviceError, RecordError, StainError
 from napari_attribution.keeping.records import Recorded
 from napari_attribution.wells import Well, read_well
-from napari_attribution.wells.readers.locations import is_url
 from napari_attribution.wells.place import Place
+from napari_attribution.wells.readers.locations import is_url
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.cards.card import ClassifierCard

@@ -16,11 +16,11 @@ from napari_attribution.desktop.compare.choice import Choice
 from napari_attribution.desktop.compare.comparing import Comparing
 from napari_attribution.desktop.compare.limits import Limits
 from napari_attribution.desktop.compare.panes import Panes
-from napari_attribution.desktop.compare.placing import enlarge, find_room
 from napari_attribution.desktop.compare.scale import Scales
 from napari_attribution.desktop.compare.table import Table
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.dock import WIDTH, Dock, scrolled
+from napari_attribution.desktop.widgets.placing import enlarge, find_room
 from napari_attribution.desktop.widgets.section import Section
 
 TICK = 500

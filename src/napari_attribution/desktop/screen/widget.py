@@ -4,7 +4,6 @@ import napari.viewer
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_attribution.desktop.compare.placing import enlarge, find_room
 from napari_attribution.desktop.jobs import qt_post
 from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.keys import Keys
@@ -17,6 +16,7 @@ from napari_attribution.desktop.screen.table_view import TableView
 from napari_attribution.desktop.screen.well_view import WellView
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.dock import WIDTH, Dock, scrolled
+from napari_attribution.desktop.widgets.placing import enlarge, find_room
 from napari_attribution.desktop.widgets.section import Section
 from napari_attribution.desktop.widgets.style import paper_and_ink
 
