@@ -110,7 +110,7 @@ class Redundant(nn.Module):
 
 def rank_correlation(a, b):
     ranks = [np.argsort(np.argsort(values.ravel())) for values in (a, b)]
-    return np.corrcoef(*ranks)[0, 1]
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def test_alike_channels_cost_less_than_half(well, classifier, record_property):
