@@ -15,15 +15,13 @@ from napari.components import ViewerModel
 from napari_attribution.desktop.layers.picks import show_outline
 from napari_attribution.desktop.picks.aim import rectangle
 from napari_attribution.desktop.picks.picking import Picks
+from napari_attribution.desktop.widgets.listener import DRAG, Listener
 
 PICK, NEXT, PREVIOUS, METHOD = "K", "N", "Shift-N", "W"
 """The keys."""
 
-DRAG = 5.0
-"""Pixels of the screen from which on a click is a drag."""
 
-
-class Pointer:
+class Pointer(Listener):
     """Listens in the viewer for as long as the dock is open.
 
     Parameters
@@ -32,37 +30,14 @@ class Pointer:
     """
 
     def __init__(self, picks: Picks) -> None:
-        self.picks, self.viewer = picks, picks.viewer
-        self.bound: dict[str, Callable[[Any], None]] = {}
-        self.viewer.mouse_drag_callbacks.append(self.clicked)
+        self.picks = picks
         keys: dict[str, Callable[[], None]] = {
-            PICK: lambda: picks.pick(self.viewer.cursor.position),
+            PICK: lambda: picks.pick(picks.viewer.cursor.position),
             NEXT: lambda: picks.step(1),
             PREVIOUS: lambda: picks.step(-1),
             METHOD: picks.next_method,
         }
-        for key, do in keys.items():
-            self._bind(key, do)
-
-    def _bind(self, key: str, do: Callable[[], None]) -> None:
-        def pressed(_viewer: ViewerModel) -> None:
-            do()
-
-        try:
-            self.viewer.bind_key(key, pressed)
-        except ValueError:
-            # The user, or another plugin, has it already: theirs stays.
-            return
-        self.bound[key] = pressed
-
-    def close(self) -> None:
-        """Give mouse and keys back."""
-        if self.clicked in self.viewer.mouse_drag_callbacks:
-            self.viewer.mouse_drag_callbacks.remove(self.clicked)
-        for key, function in self.bound.items():
-            if function in self.viewer.keymap.values():
-                self.viewer.bind_key(key, None)
-        self.bound.clear()
+        super().__init__(picks.viewer, keys)
 
     def clicked(self, _viewer: ViewerModel, event: Any) -> Generator[None, None, None]:
         """napari's drag callback: a press, moves, and a release."""
