@@ -14,8 +14,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QListWidget, QPushButton, QSpinBox
 
+from napari_attribution.desktop.explain import files
 from napari_attribution.desktop.layers.known import ROLE
-from napari_attribution.desktop.screen import run_view
 from napari_attribution.desktop.screen.keys import NEXT
 from napari_attribution.errors import Cancelled
 from napari_attribution.screens.results import open_results
@@ -48,7 +48,7 @@ def screen(window, qtbot):
 
 def opened(qtbot, screen, path, monkeypatch):
     """Open results by the button."""
-    monkeypatch.setattr(run_view.QFileDialog, "getExistingDirectory", lambda *_args: str(path))
+    monkeypatch.setattr(files.QFileDialog, "getExistingDirectory", lambda *_args: str(path))
     press(qtbot, screen, "open_results")
     wait(qtbot, lambda: screen.screening.state.wells is not None)
     wait(qtbot, lambda: screen.overview.plate.isVisible() and screen.overview.plate.height() > 50)
@@ -245,8 +245,8 @@ def test_a_plate_is_run_from_the_dock(window, screen, qtbot, tmp_path, monkeypat
     wait(qtbot, lambda: screen.run_view.isVisible())
     assert not screen.findChild(QPushButton, "run").isEnabled()
     chosen = iter([tmp_path / "plate", out])
-    monkeypatch.setattr(run_view, "ask_folder", lambda *_args: next(chosen))
-    monkeypatch.setattr(run_view.files, "ask", lambda *_args: classifier)
+    monkeypatch.setattr(files, "ask_folder", lambda *_args: next(chosen))
+    monkeypatch.setattr(files, "ask", lambda *_args: classifier)
     pattern = screen.findChild(QLineEdit, "plate_pattern")
     qtbot.keyClicks(pattern, r"(?P<well>[A-Z]\d\d)-(?P<field>\d)\.ome\.tiff")
     press(qtbot, screen, "choose_plate")
@@ -277,7 +277,7 @@ def begun(folder):
 
 def test_half_a_run_is_offered_to_go_on(window, screen, qtbot, tmp_path, monkeypatch):
     out = begun(tmp_path)
-    monkeypatch.setattr(run_view.QFileDialog, "getExistingDirectory", lambda *_args: str(out))
+    monkeypatch.setattr(files.QFileDialog, "getExistingDirectory", lambda *_args: str(out))
     press(qtbot, screen, "open_results")
     assert "not finished" in screen.findChild(QLabel, "run_told").text()
     press(qtbot, screen, "resume")

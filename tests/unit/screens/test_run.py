@@ -1,6 +1,7 @@
 """A run: its rows are those of bare explanations, its maps are the very numbers, and it is done once."""
 
 import math
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -284,3 +285,21 @@ def test_what_a_killed_run_was_writing_is_cleared_away(plate, loaded, tmp_path):
 
 def _stop(done, total):
     raise Cancelled("At once.")
+
+
+def test_what_goes_wrong_with_whoever_listens_is_no_fault_of_a_field(plate, loaded, tmp_path, monkeypatch):
+    from napari_attribution.screens.run import screen
+
+    monkeypatch.setattr(screen, "HEED", 0.0)  # Told at every step of an explanation.
+    calls = []
+
+    def listen(done, total):
+        calls.append((done, threading.current_thread()))
+        if len(calls) == 5:
+            raise KeyError("a label that is gone")
+
+    with pytest.raises(KeyError, match="gone"):
+        run_screen(plate, loaded, tmp_path, progress=listen)
+    assert [done for done, _ in calls] == [0] * 5  # in the midst of the first chunk
+    assert {thread for _, thread in calls} == {threading.current_thread()}
+    assert (run_screen(plate, loaded, tmp_path).table["error"] == "").all()

@@ -20,7 +20,7 @@ from napari_attribution.desktop.compare.scale import Scales
 from napari_attribution.desktop.compare.table import Table
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.dock import WIDTH, Dock, scrolled
-from napari_attribution.desktop.widgets.placing import enlarge, find_room
+from napari_attribution.desktop.widgets.placing import Settler, enlarge
 from napari_attribution.desktop.widgets.section import Section
 
 TICK = 500
@@ -47,15 +47,12 @@ class SideBySide(Dock):
         super().__init__(viewer, "side_by_side", parent)
         self.comparing = Comparing(self.controller, self.render_state)
         self._shown: tuple[object, Limits] | None = None
-        self._closed = self._placed = False
+        self._closed = False
         self._wide: bool | None = None
         self._clock = QTimer(self)
         self._clock.setInterval(TICK)
         self._clock.timeout.connect(self.comparing.tick)
-        # The dock is laid out only after it was shown.
-        self._settler = QTimer(self)
-        self._settler.setSingleShot(True)
-        self._settler.timeout.connect(lambda: find_room(self))
+        Settler(self)
         self._build()
         self._lay_out()
         self._connect()
@@ -223,13 +220,6 @@ class SideBySide(Dock):
         self.table.show_comparison(comparison, state.gone)
 
     # ----------------------------------------------------------------------------------------------- come and go
-
-    def showEvent(self, event):  # noqa: N802 - Qt's name
-        """napari puts a new dock under the others, where views would be low: it shares their place instead."""
-        super().showEvent(event)
-        if not self._placed:
-            self._placed = True
-            self._settler.start(0)
 
     def resizeEvent(self, event):  # noqa: N802 - Qt's name
         """Use the room there is."""

@@ -18,6 +18,12 @@ def ask(parent: QWidget, title: str, folder: str, kind: str, suffixes: tuple[str
     return Path(path) if path else None
 
 
+def ask_folder(parent: QWidget, title: str, folder: str) -> Path | None:
+    """Let the user choose a folder; None where the user does not."""
+    path = QFileDialog.getExistingDirectory(parent, title, folder)
+    return Path(path) if path else None
+
+
 def dropped(data: QMimeData) -> Path | None:
     """The one file of ours that is being dropped."""
     paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

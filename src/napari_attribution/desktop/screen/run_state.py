@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from napari_attribution.desktop.plates.wanted import WantedPlate
 from napari_attribution.desktop.screen.resuming import Unfinished
 
 if TYPE_CHECKING:
@@ -14,16 +15,11 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Wanted:
-    """What is to be run.
+class Wanted(WantedPlate):
+    """What is to be run, on which plate.
 
     Parameters
     ----------
-    plate : str
-        Folder or URL; empty where none is chosen.
-    pattern, stains, project, conditions : str
-        How files are named, what the stains are called (with commas between them), how focal planes become one, and the table
-        of what was done to the wells; empty for what the plate itself says.
     classifier : Path, optional
         None for the one of the dock "Explain well".
     methods : tuple of str
@@ -31,25 +27,9 @@ class Wanted:
         Folder of results.
     """
 
-    plate: str = ""
-    pattern: str = ""
-    stains: str = ""
-    project: str = ""
-    conditions: str = ""
     classifier: Path | None = None
     methods: tuple[str, ...] = ("pixel-ablation-cam",)
     out: Path | None = None
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """What `read_plate` is asked."""
-        named = [name.strip() for name in self.stains.split(",") if name.strip()]
-        return {
-            "pattern": self.pattern or None,
-            "stains": named or None,
-            "project": self.project or None,
-            "conditions": self.conditions or None,
-        }
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
+from napari_attribution.desktop.plates.wanted import READING
 from napari_attribution.desktop.screen.resuming import Unfinished
 from napari_attribution.desktop.screen.run_state import RunState
 from napari_attribution.desktop.torch_import import import_torch
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 RUN, LOOK = "run", "look at plate"
 """Kinds of jobs."""
-
-_READING = ("plate", "pattern", "stains", "project", "conditions")
 
 
 class Running:
@@ -59,7 +58,7 @@ class Running:
     def want(self, **values: Any) -> None:
         """Change what is to be run."""
         state = self.state
-        anew = any(name in _READING for name in values)
+        anew = any(name in READING for name in values)
         for name, value in values.items():
             setattr(state.wanted, name, value)
         state.failure, state.said, state.unfinished = None, "", None
@@ -112,7 +111,7 @@ class Running:
         path, reading = wanted.plate, wanted.reading
 
         def work(_report: Report) -> tuple[Plate, str]:
-            from napari_attribution.desktop.screen.preview import look
+            from napari_attribution.desktop.plates.preview import look
 
             return look(path, reading)
 

@@ -1,22 +1,23 @@
 """The dock "Screen": a plate of explanations, coloured, ranked, one click away."""
 
 import napari.viewer
-from qtpy.QtCore import QSize, QTimer
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_attribution.desktop.explain import files
 from napari_attribution.desktop.jobs import qt_post
 from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.keys import Keys
 from napari_attribution.desktop.screen.overview import Overview
 from napari_attribution.desktop.screen.pictures_view import PicturesView
-from napari_attribution.desktop.screen.run_view import RunView, ask_folder
+from napari_attribution.desktop.screen.run_view import RunView
 from napari_attribution.desktop.screen.running import Running
 from napari_attribution.desktop.screen.screening import Screening
 from napari_attribution.desktop.screen.table_view import TableView
 from napari_attribution.desktop.screen.well_view import WellView
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.dock import WIDTH, Dock, scrolled
-from napari_attribution.desktop.widgets.placing import enlarge, find_room
+from napari_attribution.desktop.widgets.placing import Settler, enlarge
 from napari_attribution.desktop.widgets.section import Section
 from napari_attribution.desktop.widgets.style import paper_and_ink
 
@@ -39,10 +40,7 @@ class Screen(Dock):
         self.screening = Screening(self.controller, post, self.render_state)
         self.running = Running(self.controller, post, self.render_state, self._finished)
         self._wide: bool | None = None
-        self._placed = False
-        self._settler = QTimer(self)
-        self._settler.setSingleShot(True)
-        self._settler.timeout.connect(lambda: find_room(self))
+        Settler(self)
         self._build()
         self._lay_out()
         self._connect()
@@ -117,7 +115,7 @@ class Screen(Dock):
     # --------------------------------------------------------------------------------------------------- actions
 
     def _ask(self) -> None:
-        folder = ask_folder(self, "The folder of the results", self.screening.state.folder)
+        folder = files.ask_folder(self, "The folder of the results", self.screening.state.folder)
         if folder is not None:
             self.open_folder(folder)
 
@@ -189,13 +187,6 @@ class Screen(Dock):
             parts.say(self.headline, words.NOTHING_YET if state.wells is None else "", "todo")
 
     # ----------------------------------------------------------------------------------------------- come and go
-
-    def showEvent(self, event):  # noqa: N802 - Qt's name
-        """napari puts a new dock under the others, where a plate would be low: it shares their place instead."""
-        super().showEvent(event)
-        if not self._placed:
-            self._placed = True
-            self._settler.start(0)
 
     def resizeEvent(self, event):  # noqa: N802 - Qt's name
         """Use the room there is."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from napari_attribution.desktop.widgets.form import shrinkable
 from napari_attribution.desktop.widgets.section import paint
@@ -44,6 +44,15 @@ def button(name: str, title: str, tip: str) -> QPushButton:
     return made
 
 
+def line(name: str, hint: str) -> QLineEdit:
+    """A line to write in; the hint stands in it while it is empty."""
+    made = QLineEdit()
+    made.setObjectName(name)
+    made.setPlaceholderText(hint)
+    made.setToolTip(hint[0].upper() + hint[1:])
+    return made
+
+
 def combo(name: str, tip: str, kind: type[QComboBox] = QComboBox) -> QComboBox:
     """A combo that does not widen the dock."""
     made = shrinkable(kind())
@@ -76,6 +85,12 @@ def say(label: QLabel, words: str, level: str | None = None) -> None:
     label.setVisible(bool(words))
     if level is not None:
         paint(label, level)
+
+
+def show_text(line: QLineEdit, words: str) -> None:
+    """Show what is wanted, unless the user is writing just now."""
+    if line.text() != words and not line.hasFocus():
+        line.setText(words)
 
 
 def offer(box: QComboBox, entries: Sequence[tuple[str, Any]], value: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 LARGE = (1150, 760)
@@ -9,6 +10,30 @@ LARGE = (1150, 760)
 
 LOW = 560
 """Pixels below which the views in the dock would be too small."""
+
+
+class Settler(QObject):
+    """Finds room for a dock when it is shown for the first time.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Of a dock; owns this.
+    """
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        # The dock is laid out only after it was shown.
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(lambda: find_room(widget))
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Show:
+            watched.removeEventFilter(self)
+            self._timer.start(0)
+        return False
 
 
 def find_room(widget: QWidget) -> None:

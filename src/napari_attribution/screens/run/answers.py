@@ -2,6 +2,10 @@
 
 Each process takes up several chunks at once, each in a thread, and lets only one of them compute at a time. So one chunk is
 read while another is computed and a third is written.
+
+Where the process is not a worker of its own, it is the thread of the caller that computes. What torch computes on several cores
+it computes with a team of threads for each thread that asks, and as soon as there are two teams, they yield to each other at each
+barrier: measured with the sample classifier on two cores, an explanation then takes 0.35 s instead of 0.29 s.
 """
 
 from __future__ import annotations
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
 
 READERS = 4
 """Fields that a chunk reads at once."""
+
+Heed = Callable[[], None]
+"""Called often by what takes long; what it raises stops it."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +127,23 @@ def _classifier(work: Work) -> Classifier:
         return _loaded[work.plan.sha256, work.device]
 
 
+Compute = Callable[[Callable[[Heed], None]], None]
+"""Has something computed, by whichever thread does that, and waits for it."""
+
+
 def _nothing() -> None:
     pass
 
 
-def explain_chunk(work: Work, fields: Sequence[Field], heed: Callable[[], None] = _nothing) -> list[Values]:
+def _in_turn(compute: Callable[[Heed], None]) -> None:
+    """Compute in this thread, once no other does."""
+    with _computing:
+        compute(_nothing)
+
+
+def explain_chunk(
+    work: Work, fields: Sequence[Field], heed: Heed = _nothing, have_computed: Compute = _in_turn
+) -> list[Values]:
     """The values of each field, by the names of the columns; a field that fails has its seconds and its error.
 
     Parameters
@@ -133,6 +152,8 @@ def explain_chunk(work: Work, fields: Sequence[Field], heed: Callable[[], None] 
     fields : sequence of Field
     heed : callable
         Called often; what it raises stops the work.
+    have_computed : callable
+        Takes what is to be computed, which takes what it is to heed.
 
     Raises
     ------
@@ -146,15 +167,7 @@ def explain_chunk(work: Work, fields: Sequence[Field], heed: Callable[[], None] 
     hands = [_InHand(field) for field in fields]
     with ThreadPoolExecutor(READERS, thread_name_prefix="reading") as readers:
         list(readers.map(lambda hand: _read(hand, heed), hands))
-    classifier = _classifier(work)
-    with _computing:
-        for hand in hands:
-            heed()
-            hand.attempt(lambda hand=hand: _prepare(hand, work.plan))  # type: ignore[misc]
-        _score_together(classifier, hands)
-        for hand in hands:
-            hand.attempt(lambda hand=hand: _explain(hand, classifier, work.plan, heed))  # type: ignore[misc]
-            hand.ground = None
+    have_computed(lambda heed: _compute(work, hands, heed))
     values = []
     for number, hand in enumerate(hands):
         heed()
@@ -170,13 +183,25 @@ def explain_packed(packed: bytes) -> list[Values]:
     return explain_chunk(work, fields)
 
 
-def _read(hand: _InHand, heed: Callable[[], None]) -> None:
+def _read(hand: _InHand, heed: Heed) -> None:
     heed()
 
     def read() -> None:
         hand.well = hand.field.read()
 
     hand.attempt(read)
+
+
+def _compute(work: Work, hands: Sequence[_InHand], heed: Heed) -> None:
+    """Ask the classifier and the methods."""
+    classifier = _classifier(work)
+    for hand in hands:
+        heed()
+        hand.attempt(lambda hand=hand: _prepare(hand, work.plan))  # type: ignore[misc]
+    _score_together(classifier, hands)
+    for hand in hands:
+        hand.attempt(lambda hand=hand: _explain(hand, classifier, work.plan, heed))  # type: ignore[misc]
+        hand.ground = None
 
 
 def _prepare(hand: _InHand, plan: Plan) -> None:
@@ -215,7 +240,7 @@ def _score_together(classifier: Classifier, hands: Sequence[_InHand]) -> None:
             hand.seconds += (time.perf_counter() - started) / len(some)
 
 
-def _explain(hand: _InHand, classifier: Classifier, plan: Plan, heed: Callable[[], None]) -> None:
+def _explain(hand: _InHand, classifier: Classifier, plan: Plan, heed: Heed) -> None:
     from napari_attribution.faithfulness.explain import explained
 
     assert hand.well is not None

@@ -8,21 +8,25 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from napari_attribution.classifiers.heap import ENVIRONMENT
 from napari_attribution.errors import Cancelled, DeviceError, RequestError
-from napari_attribution.screens.run.answers import Work, explain_chunk, explain_packed
+from napari_attribution.screens.run.answers import Heed, Work, explain_chunk, explain_packed
 from napari_attribution.screens.run.chunks import IN_HAND
 from napari_attribution.screens.run.columns import Values
 from napari_attribution.wells.plate import Field
 
 if TYPE_CHECKING:
     from distributed import Client
+
+HEED = 0.2
+"""Seconds after which whoever listens may stop the run."""
 
 PATIENCE = 30
 """Seconds that a cluster has to answer, and to have a worker."""
@@ -38,6 +42,9 @@ class Pool:
         Takes a chunk's fields; the future gives their values.
     room : callable
         How many chunks to have in hand, now.
+    await_one : callable
+        Waits a moment for one of some futures; in this process, what is to be computed is computed meanwhile, and heeds what is
+        given.
     killed : tuple of exception types
         What a future raises where workers died over its chunk.
     workers : int
@@ -46,6 +53,7 @@ class Pool:
 
     ask: Callable[[Sequence[Field]], Future[list[Values]]]
     room: Callable[[], int]
+    await_one: Callable[[Collection[Future[list[Values]]], Heed], None]
     killed: tuple[type[BaseException], ...] = ()
     workers: int = 0
 
@@ -92,19 +100,55 @@ def pool_of(work: Work, workers: int, scheduler: str | None) -> Iterator[Pool]:
 
 @contextmanager
 def _threads(work: Work) -> Iterator[Pool]:
-    """Threads of this process, which take turns at the device."""
+    """Threads of this process, which read, measure and write; it is the thread of the caller that computes, while it waits."""
     stopped = threading.Event()
+    waiting: SimpleQueue[tuple[Callable[[Heed], None], Future[None]] | None] = SimpleQueue()
 
     def heed() -> None:
         if stopped.is_set():
             raise Cancelled("The run was stopped.")
 
+    def have_computed(compute: Callable[[Heed], None]) -> None:
+        computed: Future[None] = Future()
+        waiting.put((compute, computed))
+        while not wait((computed,), timeout=HEED).done:
+            heed()
+
+    def ask(fields: Sequence[Field]) -> Future[list[Values]]:
+        future = executor.submit(explain_chunk, work, fields, heed, have_computed)
+        future.add_done_callback(lambda _: waiting.put(None))
+        return future
+
+    def await_one(futures: Collection[Future[list[Values]]], heed: Heed) -> None:
+        with suppress(Empty):
+            if (found := waiting.get(timeout=HEED)) is not None:
+                compute, computed = found
+                try:
+                    compute(_stopping(heed))
+                except Cancelled as stopped:
+                    raise stopped.__cause__ or stopped from None
+                computed.set_result(None)
+
     executor = ThreadPoolExecutor(IN_HAND, thread_name_prefix="chunk")
     try:
-        yield Pool(lambda fields: executor.submit(explain_chunk, work, fields, heed), lambda: IN_HAND)
+        yield Pool(ask, lambda: IN_HAND, await_one)
     finally:
         stopped.set()
         executor.shutdown(cancel_futures=True)
+
+
+def _stopping(heed: Heed) -> Heed:
+    """The same, which raises nothing but `Cancelled`: what goes wrong with whoever listens is no fault of the field."""
+
+    def check() -> None:
+        try:
+            heed()
+        except Cancelled:
+            raise
+        except Exception as error:
+            raise Cancelled from error
+
+    return check
 
 
 @contextmanager
@@ -118,9 +162,16 @@ def _cluster(work: Work, client: Client) -> Iterator[Pool]:
         threads: list[int] = list(client.nthreads().values())  # type: ignore[no-untyped-call]
         return max(1, sum(min(IN_HAND, count) for count in threads) + len(threads))
 
+    def await_one(futures: Collection[Future[list[Values]]], heed: Heed) -> None:
+        wait(futures, timeout=HEED, return_when=FIRST_COMPLETED)
+
     try:
         yield Pool(
-            lambda fields: executor.submit(explain_packed, pickle.dumps((work, fields))), room, (KilledWorker,), workers
+            lambda fields: executor.submit(explain_packed, pickle.dumps((work, fields))),
+            room,
+            await_one,
+            (KilledWorker,),
+            workers,
         )
     finally:
         executor.shutdown(wait=False)

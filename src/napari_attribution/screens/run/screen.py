@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from napari_attribution.screens.run.columns import Values, schema, table_of
 from napari_attribution.screens.run.finishing import finish
 from napari_attribution.screens.run.ledger import Ledger, locked
 from napari_attribution.screens.run.plan import Plan, chosen_wells, make_plan
-from napari_attribution.screens.run.pools import Pool, check_workers, lost, pool_of
+from napari_attribution.screens.run.pools import HEED, Pool, check_workers, lost, pool_of
 from napari_attribution.wells.plate import Plate
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ Progress = Callable[[int, int], None]
 """Called with (fields done, fields in all); may raise `Cancelled`."""
 
 RECORD_VERSION = 1
-HEED = 0.2
-"""Seconds after which whoever listens may stop the run."""
 
 
 def run_screen(
@@ -169,10 +167,13 @@ def _run(ledger: Ledger, work: Work, plate: Plate, where: tuple[int, str | None]
     plan, columns = work.plan, schema(work.plan)
     done = ledger.open()
     started, count = time.time(), sum(done.values())
+    told, at = -1, 0.0
     todo = (chunk for chunk in cut(plate, ledger.chunk) if chunk.number not in done)
 
     def heed() -> None:
-        if progress is not None:
+        nonlocal told, at
+        if progress is not None and (count != told or time.monotonic() - at >= HEED):
+            told, at = count, time.monotonic()
             progress(count, plan.plate.fields)
 
     heed()
@@ -197,7 +198,7 @@ def _answered(
             pending[pool.ask(chunk.fields)] = chunk
         if not pending:
             break
-        for future in _done(pending, heed):
+        for future in _done(pool, pending, heed):
             chunk = pending.pop(future)
             try:
                 yield chunk, future.result()
@@ -212,19 +213,21 @@ def _answered(
         )
 
 
-def _done(pending: Mapping[Future[list[Values]], Chunk], heed: Callable[[], None]) -> list[Future[list[Values]]]:
+def _done(
+    pool: Pool, pending: Mapping[Future[list[Values]], Chunk], heed: Callable[[], None]
+) -> list[Future[list[Values]]]:
     """Wait for the next; the earliest chunk first."""
     while True:
-        found, _ = wait(pending, timeout=HEED, return_when=FIRST_COMPLETED)
+        pool.await_one(pending, heed)
         heed()
-        if found:
+        if found := [future for future in pending if future.done()]:
             return sorted(found, key=lambda future: pending[future].number)
 
 
 def _alone(pool: Pool, chunk: Chunk, heed: Callable[[], None]) -> list[Values]:
     """One field with nothing beside it, because workers died over its chunk: now it is known whether they die over the field."""
     future = pool.ask(chunk.fields)
-    _done({future: chunk}, heed)
+    _done(pool, {future: chunk}, heed)
     try:
         return future.result()
     except pool.killed:
