@@ -62,6 +62,14 @@ class RequestError(AttributionError):
     """A question that cannot be asked: an unknown class, method, score or parameter."""
 
 
+class LabelError(AttributionError):
+    """Labels that a classifier cannot be trained on: one class, a class with too few wells, contradictions."""
+
+
+class TrainingError(AttributionError):
+    """A training that came to nothing."""
+
+
 class RecordError(AttributionError):
     """A record that cannot be read, or a run that cannot be repeated from it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def conditions_of(
     if isinstance(given, Mapping):
         told = {}
         for position, values in given.items():
-            told[_position(str(position), "The conditions")] = {name: str(value) for name, value in values.items()}
+            told[position_of(str(position), "The conditions")] = {name: str(value) for name, value in values.items()}
         return typed(told)
     return table(Path(given))
 
@@ -78,9 +78,32 @@ def table(file: Path) -> dict[str, dict[str, Condition]]:
     WellError
         See `conditions_of`.
     """
+    told: dict[str, dict[str, str]] = {}
+    seen: dict[str, int] = {}
+    for number, position, values in rows(file):
+        if position in seen:
+            raise WellError(
+                f"{file.name} names the well {position} twice, in the rows {seen[position]} and {number}. Keep one row a well, "
+                "and the wells of one plate."
+            )
+        seen[position] = number
+        told[position] = values
+    return typed(told)
+
+
+def rows(file: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """What a CSV says, as it stands there: the row's number, the well's position, and the text of every other column. A well may
+    come more than once.
+
+    Raises
+    ------
+    WellError
+        For a file that cannot be read, has no column for the well, or names a place that is none.
+    """
     lines = _lines(file)
     if _is_a_plate(lines):
-        return _of_a_plate(lines, file)
+        yield from _of_a_plate(lines, file)
+        return
     header = [name.strip() for name in lines[0]]
     simple = [re.sub(r"[^a-z]", "", name.casefold()) for name in header]
     well, row, column = (
@@ -91,36 +114,24 @@ def table(file: Path) -> dict[str, dict[str, Condition]]:
             f"{file.name} does not say which well each row is of. It has the columns {names.listed(header, 12)}; expected is "
             "a column well (B03), or the two columns row and column."
         )
-    told: dict[str, dict[str, str]] = {}
-    seen: dict[str, int] = {}
     for number, values in enumerate(lines[1:], start=2):
         values = [*values, *[""] * (len(header) - len(values))]
         place = values[well] if well is not None else f"{_letter(values[row or 0])}{values[column or 0].strip()}"
-        where = f"Row {number} of {file.name}"
-        position = _position(place, where)
-        if position in seen:
-            raise WellError(
-                f"{file.name} names the well {position} twice, in the rows {seen[position]} and {number}. Keep one row a well, "
-                "and the wells of one plate."
-            )
-        seen[position] = number
-        told[position] = {
-            name: values[place] for place, name in enumerate(header) if name and place not in (well, row, column)
-        }
-    return typed(told)
+        told = {name: values[place] for place, name in enumerate(header) if name and place not in (well, row, column)}
+        yield number, position_of(place, f"Row {number} of {file.name}"), told
 
 
 def typed(told: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Condition]]:
     """Texts made numbers in the columns that hold nothing else; None for what is not said."""
     columns = dict.fromkeys(name for values in told.values() for name in values)
     numeric = {
-        name: all(_number(values[name]) is not None for values in told.values() if _said(values.get(name, "")))
+        name: all(_number(values[name]) is not None for values in told.values() if is_said(values.get(name, "")))
         for name in columns
     }
     return {
         position: {
             name: (_number(values[name]) if numeric[name] else values[name].strip())
-            if _said(values.get(name, ""))
+            if is_said(values.get(name, ""))
             else None
             for name in columns
         }
@@ -157,20 +168,22 @@ def _is_a_plate(lines: Sequence[Sequence[str]]) -> bool:
     )
 
 
-def _of_a_plate(lines: Sequence[Sequence[str]], file: Path) -> dict[str, dict[str, Condition]]:
+def _of_a_plate(lines: Sequence[Sequence[str]], file: Path) -> Iterator[tuple[int, str, dict[str, str]]]:
     name = lines[0][0].strip() or file.stem
-    told: dict[str, dict[str, str]] = {}
-    for line in lines[1:]:
+    for number, line in enumerate(lines[1:], start=2):
         for column, value in zip(lines[0][1:], line[1:], strict=False):
-            if column.strip() and _said(value):
-                position = _position(line[0] + column, file.name)
-                if position in told:
-                    raise WellError(f"{file.name} names the well {position} twice. Keep one row of the plate a row.")
-                told[position] = {name: value}
-    return typed(told)
+            if column.strip() and is_said(value):
+                yield number, position_of(line[0] + column, file.name), {name: value}
 
 
-def _position(text: str, where: str) -> str:
+def position_of(text: str, where: str) -> str:
+    """A place on a plate as people write it ("b3", "B-03") in one way: "B03".
+
+    Raises
+    ------
+    WellError
+        Which begins with `where`, for what is none.
+    """
     parts = re.fullmatch(r"([A-Za-z]{1,2})[-_ ]?(\d{1,2})", text.strip())
     if parts is None or not int(parts[2]):
         raise WellError(
@@ -185,7 +198,8 @@ def _letter(row: str) -> str:
     return names.position(row, 1)[:-2] if row.isdigit() and int(row) else row
 
 
-def _said(text: str) -> bool:
+def is_said(text: str) -> bool:
+    """Whether a cell of a table says anything."""
     return text.strip().casefold() not in _NOTHING
 
 
