@@ -12,7 +12,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    backbone: str = Field(
+    backbone: Literal["compact-resnet", "monai-resnet18", "monai-densenet121", "monai-efficientnet-b0"] = Field(
         default="compact-resnet", description="The network behind the mixing layer: compact-resnet, or one of MONAI's"
     )
     mixers: int = Field(
@@ -30,7 +30,26 @@ class Recipe(BaseModel):
     patience: int = Field(
         default=8, ge=1, le=1000, description="Epochs without a lower validation loss after which training stops"
     )
-    batch: int = Field(default=16, ge=1, le=4096, description="Fields in a training step")
+    batch: int = Field(default=16, ge=2, le=4096, description="Fields in a training step")
+    least_steps: int = Field(
+        default=10, ge=1, le=10_000, description="Steps of an epoch at least: few fields are seen several times in each"
+    )
+    learning_rate: float = Field(default=3e-3, gt=0, le=1, description="Largest step size of the backbone's weights")
+    weight_decay: float = Field(
+        default=1e-2, ge=0, le=1, description="Decay of the backbone's weights; none of the mixing's"
+    )
+    smoothing: float = Field(default=0.05, ge=0, lt=1, description="Label smoothing")
+    mixing_rate: float = Field(default=0.02, gt=0, le=1, description="Largest step size of the mixing weights")
+    crop: float = Field(
+        default=0.7,
+        gt=0.1,
+        le=1,
+        description="Side of the piece of a field that a step sees, as a share of the field's",
+    )
+    turns: bool = Field(default=True, description="Turn by quarters and mirror the fields, all stains alike")
+    brightness: float = Field(
+        default=0.1, ge=0, le=1, description="Standard deviation by which a stain's contrast is varied in training"
+    )
     split_by: Literal["well", "plate"] = Field(
         default="well", description="What is never parted between training and held-out fields"
     )
