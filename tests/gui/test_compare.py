@@ -35,7 +35,7 @@ needs_sample = pytest.mark.skipif(not has_sample(), reason="the sample classifie
 def open_side(window, qtbot):
     docked, side = window.window.add_plugin_dock_widget("napari-attribution", "Side by side")
     window.window._qt_window.resizeDocks([docked], [400], Qt.Orientation.Horizontal)
-    wait(qtbot, lambda: side._placed and not side._settler.isActive())
+    wait(qtbot, lambda: side.settler.settled)
     return docked, side
 
 

@@ -52,7 +52,7 @@ class SideBySide(Dock):
         self._clock = QTimer(self)
         self._clock.setInterval(TICK)
         self._clock.timeout.connect(self.comparing.tick)
-        Settler(self)
+        self.settler = Settler(self)
         self._build()
         self._lay_out()
         self._connect()

@@ -40,7 +40,7 @@ class Screen(Dock):
         self.screening = Screening(self.controller, post, self.render_state)
         self.running = Running(self.controller, post, self.render_state, self._finished)
         self._wide: bool | None = None
-        Settler(self)
+        self.settler = Settler(self)
         self._build()
         self._lay_out()
         self._connect()

@@ -19,14 +19,20 @@ class Settler(QObject):
     ----------
     widget : QWidget
         Of a dock; owns this.
+
+    Attributes
+    ----------
+    settled : bool
+        Whether that has been done.
     """
 
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
+        self._widget, self.settled = widget, False
         # The dock is laid out only after it was shown.
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(lambda: find_room(widget))
+        self._timer.timeout.connect(self._settle)
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
@@ -34,6 +40,10 @@ class Settler(QObject):
             watched.removeEventFilter(self)
             self._timer.start(0)
         return False
+
+    def _settle(self) -> None:
+        find_room(self._widget)
+        self.settled = True
 
 
 def find_room(widget: QWidget) -> None:
