@@ -16,6 +16,7 @@ from torch import Tensor
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.examination import examine, probes
 from napari_attribution.classifiers.memory import BUDGET, NEAR, batch_bytes, in_batches
+from napari_attribution.classifiers.mixing import Mixing
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.scorer import Scorer
 from napari_attribution.classifiers.splitting import cuts
@@ -109,6 +110,12 @@ class Classifier:
     def format(self) -> str:
         """What the file is: "TorchScript" or "torch.export"."""
         return self._network.format
+
+    @property
+    def mixing(self) -> Mixing | None:
+        """The layer that blends the stains by nonnegative weights, where the network begins with one: which stain matters."""
+        found = self._network.mixing
+        return found if found is not None and found.weights.shape[1] == len(self.card.stains) else None
 
     @property
     def one_by_one(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_attribution.classifiers.mixing import Mixing
 from napari_attribution.classifiers.splitting.cuts import Technique
 
 
@@ -27,6 +28,8 @@ class Network:
         "TorchScript" or "torch.export".
     techniques : callable
         Takes an input (1, C, h, w), gives the ways to part the network, the best first.
+    mixing : Mixing or None
+        The layer that blends the stains by nonnegative weights, where the network begins with one.
     """
 
     run: Callable[[Tensor], Any]
@@ -34,3 +37,4 @@ class Network:
     dtype: torch.dtype = torch.float32
     format: str = "eager"
     techniques: Callable[[Tensor], Sequence[Technique]] = lambda x: ()
+    mixing: Mixing | None = None

@@ -13,6 +13,7 @@ from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.files.pt2_archive import open_pt2
 from napari_attribution.classifiers.files.training_mode import refuse_training_mode
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
+from napari_attribution.classifiers.mixing import recognised
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.cuts import Technique
 from napari_attribution.classifiers.splitting.dispatch_capture import DispatchCapture
@@ -64,6 +65,7 @@ def exported_network(program: torch.export.ExportedProgram, device: torch.device
     parted = ExportedCut(module, torch.empty(0))
     steps, literals = parted.steps()
     refuse_training_mode(steps, parted.entrance, literals)
+    mixing = recognised(steps, parted.entrance, {**parted.attributes, **literals})
     batch = _fixed_batch(module)
 
     run = _filled_up(module, batch)
@@ -74,7 +76,7 @@ def exported_network(program: torch.export.ExportedProgram, device: torch.device
 
     weights = [value for value in module.state_dict().values() if value.is_floating_point()]
     dtype = weights[0].dtype if weights else torch.float32
-    return Network(run, device, dtype, "torch.export", techniques)
+    return Network(run, device, dtype, "torch.export", techniques, mixing)
 
 
 def _fixed_batch(module: fx.GraphModule) -> int | None:

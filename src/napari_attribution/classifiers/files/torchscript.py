@@ -14,6 +14,7 @@ from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.files.archive import EXPORT
 from napari_attribution.classifiers.files.training_mode import refuse_training_mode
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
+from napari_attribution.classifiers.mixing import Mixing, recognised
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.cuts import Technique
 from napari_attribution.classifiers.splitting.dispatch_capture import DispatchCapture
@@ -45,6 +46,7 @@ def torchscript_network(module: torch.jit.ScriptModule, device: torch.device) ->
         parameter.requires_grad_(False)
     run: Any = module
     graph: TorchScriptGraph | None = None
+    mixing: Mixing | None = None
     try:
         graph = TorchScriptGraph(module)
         if graph.loops or graph.devices - {device}:
@@ -53,13 +55,15 @@ def torchscript_network(module: torch.jit.ScriptModule, device: torch.device) ->
         log.info("The graph cannot be read: %s", error)
 
     if graph is not None:
-        refuse_training_mode(graph.steps(), (-1, 0), graph.known(None))
+        steps, known = graph.steps(), graph.known(None)
+        refuse_training_mode(steps, (-1, 0), known)
+        mixing = recognised(steps, (-1, 0), known)
 
     def techniques(x: Tensor) -> Sequence[Technique]:
         capture = DispatchCapture(run, x)
         return [GraphCut(graph, x), GraphInterpreter(graph, x), capture] if graph is not None else [capture]
 
-    return Network(run, device, _dtype(module), "TorchScript", techniques)
+    return Network(run, device, _dtype(module), "TorchScript", techniques, mixing)
 
 
 def _load(path: Path, device: torch.device) -> torch.jit.ScriptModule:

@@ -34,7 +34,8 @@ class ExportedCut:
         self._nodes = [
             node for node in module.graph.nodes if node.op in ("call_function", "call_module", "call_method")
         ]
-        self._attributes = {
+        # The network's own tensors.
+        self.attributes: dict[Key, Any] = {
             node.name: _attribute(module, node.target) for node in module.graph.nodes if node.op == "get_attr"
         }
 
@@ -57,7 +58,7 @@ class ExportedCut:
             recorder = _Recorder(self._module)
             with torch.no_grad():
                 recorder.run(self._x.repeat(count, 1, 1, 1))
-            values = {**self._attributes, **literals, **recorder.values}
+            values = {**self.attributes, **literals, **recorder.values}
             for step in steps:
                 if step.kind == "prim::ListConstruct":
                     values[step.makes[0]] = [values[key] for key in step.reads]
@@ -112,7 +113,7 @@ class ExportedCut:
 
     def weight(self, key: Key) -> Any:
         """One of the network's own tensors."""
-        return self._attributes.get(str(key))
+        return self.attributes.get(str(key))
 
     def _number(self, place: Place) -> int:
         return next(number for number, node in enumerate(self._nodes) if node.name == place.key)
