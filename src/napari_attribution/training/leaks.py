@@ -32,8 +32,9 @@ def leaks(found: Labelled) -> tuple[str, ...]:
         if told is not None:
             share, chance = told
             said.append(
-                f"The labels go with {kind}: it alone tells the class of {share:.0%} of the wells (so well by chance in "
-                f"{chance:.1%} of cases). The classifier may learn the place instead of the phenotype: spread the classes over the plate."
+                f"The labels go with {kind}: it alone tells the class of {share:.0%} of the wells, so well by chance in "
+                f"{chance:.1%} of cases. The classifier may learn the place instead of the phenotype: spread the classes over the "
+                "plate."
             )
     return tuple(said)
 

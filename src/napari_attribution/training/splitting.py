@@ -72,8 +72,8 @@ def check_parts(found: Labelled, by: Literal["well", "plate"]) -> None:
         few = [label for label in found.classes if sum(well.label == label for well in found.wells) < SIDES]
         if few:
             raise LabelError(
-                f"The two wells of the class{'es' * (len(few) > 1)} {names.listed(few)} cannot be parted in three: one part "
-                "trains, one decides when training stops, on one accuracy is measured. Label three wells a class at least, better five."
+                f"The two wells of the class{'es' * (len(few) > 1)} {names.listed(few)} cannot be parted in three: one "
+                "part trains, one decides when training stops, on one accuracy is measured. Label three wells a class at least."
             )
         return
     if len(found.plates) < SIDES:

@@ -1,0 +1,268 @@
+"""train_dcmix: from labelled wells to a classifier and the stain that matters.
+
+For each seed the wells are parted anew (`napari_attribution.training.splitting`); on that split a network with a mixing layer is
+trained, and beside it, to tell what the blend costs, the same network on all stains and on each stain alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from napari_attribution.classifiers.cards.card import ClassifierCard
+from napari_attribution.classifiers.devices import choose_device
+from napari_attribution.classifiers.memory import is_out_of_memory, no_room
+from napari_attribution.errors import DeviceError, TrainingError
+from napari_attribution.training.answer import ALL_STAINS, MIXED, Floats, TrainedClassifier
+from napari_attribution.training.backbones import make_network
+from napari_attribution.training.examples import Examples
+from napari_attribution.training.fitting import Epoch, Fitted, fit
+from napari_attribution.training.labelled import Given, GivenLabels, labelled
+from napari_attribution.training.measuring import accuracy_by_well, measured
+from napari_attribution.training.moment import Moment
+from napari_attribution.training.pixels import Pixels
+from napari_attribution.training.preview import preview_of
+from napari_attribution.training.reading import read_pixels
+from napari_attribution.training.recipe import Recipe
+from napari_attribution.training.recording import record_of
+from napari_attribution.training.resuming import checkpoint_path, claim, plan_of
+from napari_attribution.training.scratch import Scratch
+from napari_attribution.training.splitting import Split, check_parts, split
+from napari_attribution.training.warnings import accuracy_lost, at_chance, orders_disagree, seeds_disagree
+
+Tell = Callable[[Moment], None]
+
+
+def train_dcmix(
+    plates_or_wells: Given,
+    labels: GivenLabels,
+    *,
+    recipe: Recipe | None = None,
+    column: str | None = None,
+    stains: Sequence[str] | None = None,
+    device: str = "auto",
+    folder: str | PathLike[str] | None = None,
+    tell: Tell | None = None,
+) -> TrainedClassifier:
+    """Train a classifier that says which stain matters.
+
+    Parameters
+    ----------
+    plates_or_wells : Plate, sequence of Plate, or sequence of Well
+        Wells of one position are fields of one well.
+    labels : path, str, mapping, or sequence
+        A CSV (columns `well`, or `row` and `column`, perhaps `plate`, and the label), the name of a condition of the plates, a
+        mapping of well to class, or, for wells, the class of each.
+    recipe : Recipe, optional
+        All that can be chosen about the training.
+    column : str, optional
+        Which column of the CSV is the label, where it has several.
+    stains : sequence of str, optional
+        Which of the stains to train on; all by default.
+    device : str
+        "auto" (CUDA, then MPS, then the CPU) or a name such as "cuda:1".
+    folder : path, optional
+        Where networks are kept as they are trained: the same call goes on there after it was stopped, or killed.
+    tell : callable, optional
+        Called with a `Moment` for each field that is read and each epoch. It may raise `Cancelled`.
+
+    Returns
+    -------
+    TrainedClassifier
+
+    Raises
+    ------
+    LabelError
+        For one class only, a class with fewer than three wells, or labels that do not fit the wells.
+    WellError, StainError
+        For wells that cannot be read, and stains that they do not have.
+    RequestError
+        For nothing to learn from, or a backbone that is not installed.
+    TrainingError
+        Where a loss is not a number before a network has learned anything.
+    DeviceError, OutputError
+        For no room on the device or disk, and a folder of another training.
+    Cancelled
+        Where `tell` said so; what is done is kept in the folder.
+    """
+    recipe = recipe or Recipe()
+    chosen = choose_device(device)
+    found = labelled(plates_or_wells, labels, column, stains)
+    check_parts(found, recipe.split_by)
+    place = None if folder is None else Path(folder)
+    started = time.perf_counter()
+    with Scratch() as scratch, _room_on(chosen):
+        pixels = read_pixels(found, recipe.size, scratch, tell)
+        check_parts(pixels.found, recipe.split_by)
+        plan = plan_of(pixels, recipe)
+        if place is not None:
+            claim(place, plan)
+        training = _Training(pixels, recipe, chosen, place, scratch, tell)
+        runs = [training.run(recipe.first_seed + number) for number in range(recipe.seeds)]
+        best = min(range(len(runs)), key=lambda number: runs[number].loss)
+        wells = [pixels.found.wells[number] for number in runs[best].split.held_out]
+        importance = measured(runs[best].network, runs[best].card, wells, str(chosen), scratch.place, tell)
+    return _answer(pixels, recipe, runs, best, importance, plan, str(chosen), time.perf_counter() - started)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What one seed came to; the mappings are of the networks."""
+
+    seed: int
+    split: Split
+    card: ClassifierCard
+    network: nn.Module
+    loss: float
+    importance: Floats
+    accuracy: dict[str, float] = field(default_factory=dict)
+    histories: dict[str, tuple[Epoch, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class _Training:
+    """The networks of all seeds, one after the other."""
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        recipe: Recipe,
+        device: torch.device,
+        folder: Path | None,
+        scratch: Scratch,
+        tell: Tell | None,
+    ) -> None:
+        self.pixels, self.recipe, self.device = pixels, recipe, device
+        self.folder, self.scratch, self._tell = folder, scratch, tell
+        self.networks = (MIXED, *((ALL_STAINS, *pixels.found.stains) if recipe.compare else ()))
+        self.done = 0
+
+    def run(self, seed: int) -> _Run:
+        """Split the wells, train every network, and measure each on the wells that are held out."""
+        recipe, found = self.recipe, self.pixels.found
+        parts = split(found, recipe.split_by, recipe.held_out, recipe.validation, seed)
+        wells = f"{len(parts.training)} wells"
+        card = self.pixels.card(
+            parts.training,
+            f"DCMIX of {', '.join(found.classes)}",
+            f"A classifier with a mixing layer, trained on {wells} by napari-attribution; labels: {found.source}.",
+        )
+        sides = [
+            self.pixels.examples(side, card, self.scratch)
+            for side in (parts.training, parts.validation, parts.held_out)
+        ]
+        run: _Run | None = None
+        for name in self.networks:
+            stain = None if name in (MIXED, ALL_STAINS) else found.stains.index(name)
+            training, validation, held_out = (_of(side, stain) for side in sides)
+            try:
+                fitted = self._fit(name, training, validation, seed)
+            except TrainingError as error:
+                if run is None:
+                    raise
+                run.accuracy[name], run.histories[name] = float("nan"), ()
+                run.notes.append(f"The network of {name}, seed {seed}, could not be trained. {error}")
+                continue
+            if run is None:
+                assert fitted.importance is not None
+                loss = fitted.history[fitted.best_epoch - 1].validation_loss
+                run = _Run(seed, parts, card, fitted.network, loss, fitted.importance)
+            run.accuracy[name] = accuracy_by_well(fitted.network, held_out, self.device, recipe.batch)
+            run.histories[name] = fitted.history
+            run.notes.extend([f"The network of {name}, seed {seed}: {fitted.note}"] if fitted.note else [])
+        for side in sides:
+            self.scratch.let_go(side.inputs)
+        assert run is not None
+        return run
+
+    def _fit(self, name: str, training: Examples, validation: Examples, seed: int) -> Fitted:
+        network = make_network(
+            self.recipe, training.inputs.shape[1], len(self.pixels.found.classes), name == MIXED, seed=seed
+        )
+        kept = checkpoint_path(self.folder, seed, name)
+        told = self._teller(name)
+        fitted = fit(
+            network, training, validation, self.recipe, seed=seed, device=self.device, checkpoint=kept, tell=told
+        )
+        self.done += 1
+        return fitted
+
+    def _teller(self, name: str) -> Tell | None:
+        """Epochs of this network as those of all networks."""
+        if (tell := self._tell) is None:
+            return None
+        before, total = self.done * self.recipe.epochs, len(self.networks) * self.recipe.seeds * self.recipe.epochs
+        return lambda moment: tell(replace(moment, done=before + moment.done, total=total, network=name))
+
+
+def _of(examples: Examples, stain: int | None) -> Examples:
+    """The same examples of one stain alone."""
+    return examples if stain is None else replace(examples, inputs=examples.inputs[:, stain : stain + 1])
+
+
+@contextmanager
+def _room_on(device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise DeviceError(f"{no_room(str(device))} A smaller batch or size needs less.") from None
+        raise
+
+
+def _answer(
+    pixels: Pixels,
+    recipe: Recipe,
+    runs: Sequence[_Run],
+    best: int,
+    importance: dict[str, npt.NDArray[np.float64]],
+    plan: dict[str, Any],
+    device: str,
+    seconds: float,
+) -> TrainedClassifier:
+    found = pixels.found
+    importances = np.stack([run.importance for run in runs])
+    accuracy = {name: np.array([run.accuracy[name] for run in runs]) for name in runs[0].accuracy}
+    wells = min(len(run.split.held_out) for run in runs)
+    chance = float(np.mean([_commonest(found.wells[n].label for n in run.split.held_out) for run in runs]))
+    warnings = (
+        *(note for run in runs for note in run.notes),
+        *preview_of(found).warnings,
+        *at_chance(accuracy[MIXED], chance, wells),
+        *accuracy_lost(accuracy, recipe.mixers, wells),
+        *seeds_disagree(importances, found.stains),
+        *orders_disagree(
+            importances.mean(axis=0),
+            {"the Shapley values": importance["shapley"], "the permutation values": importance["permutation"]},
+            found.stains,
+        ),
+    )
+    return TrainedClassifier(
+        card=runs[best].card,
+        network=runs[best].network,
+        importances=importances,
+        accuracy=accuracy,
+        held_out=tuple(len(run.split.held_out) for run in runs),
+        chance=chance,
+        shapley=importance["shapley"],
+        permutation=importance["permutation"],
+        warnings=warnings,
+        histories={name: tuple(run.histories[name] for run in runs) for name in runs[0].histories},
+        best=best,
+        record=record_of(found, recipe, {run.seed: run.split for run in runs}, plan["pixels"], device, seconds),
+    )
+
+
+def _commonest(labels: Iterator[str]) -> float:
+    counts = np.unique(list(labels), return_counts=True)[1]
+    return float(counts.max() / counts.sum())
