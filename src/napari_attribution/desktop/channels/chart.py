@@ -23,6 +23,8 @@ AXIS = 24
 WIDEST_NAME = 0.34
 """Share of the chart's width that the names may take; of longer ones the middle is left out: many names begin alike."""
 
+TIP = "Each stain's share of the explanation. Click a bar or its name to see that stain alone"
+
 Stroke = tuple[tuple[float, float], tuple[float, float]]
 
 
@@ -40,7 +42,16 @@ class Shares(pg.AxisItem):
 
 
 class Chart(pg.PlotWidget):
-    """The bars of the stains, with their names on the left and their figures on the right."""
+    """The bars of the stains, with their names on the left and their figures on the right.
+
+    Parameters
+    ----------
+    name : str
+        By which tests and style sheets find it.
+    tip : str
+    clickable : bool
+        Whether a row can be chosen.
+    """
 
     hovered = Signal(str)
     """The stain under the mouse; empty where there is none."""
@@ -48,18 +59,21 @@ class Chart(pg.PlotWidget):
     chosen = Signal(str)
     """The stain that was clicked."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, name: str = "channel_bars", tip: str = TIP, clickable: bool = True, parent: QWidget | None = None
+    ) -> None:
         axes = {"bottom": Shares("bottom"), "left": pg.AxisItem("left"), "right": pg.AxisItem("right")}
         super().__init__(parent, axisItems=axes)
-        self.setObjectName("channel_bars")
-        self._tip = "Each stain's share of the explanation. Click a bar or its name to see that stain alone"
+        self.setObjectName(name)
+        self._tip = tip
         self.setToolTip(self._tip)
         self.setMenuEnabled(False)
         self.setMouseEnabled(False, False)
         self.hideButtons()
         self.setFrameShape(pg.PlotWidget.Shape.NoFrame)
         self.setMouseTracking(True)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        if clickable:
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
         plot = self.getPlotItem()
         plot.showAxis("right")
         plot.invertY(True)

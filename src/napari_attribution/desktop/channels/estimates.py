@@ -16,6 +16,7 @@ from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.methods.attribution import Attribution
 
 if TYPE_CHECKING:
+    from napari_attribution.desktop.explain.mixed import Mixed
     from napari_attribution.methods.channels.importance import ChannelImportance
 
 
@@ -38,6 +39,10 @@ FACES: dict[str, Face] = {
     "dcmix": Face("DCMIX", "How hard training pulls at the stain's mixing weight, from nothing to the stain as it is."),
 }
 """By name, as in `napari_attribution.methods.channels.values.ESTIMATORS`, which cannot be asked before torch is there."""
+
+
+TRAINED = "trained"
+"""Stands in the list for the weights of the classifier's own mixing layer, which need not be computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +115,7 @@ class Estimates:
     Attributes
     ----------
     chosen : str
-        The estimator to be seen; empty for the one that came with the map.
+        The estimator to be seen; empty for the one that came with the map, `TRAINED` for the classifier's mixing layer.
     failure : Failure, optional
         Why the last request gave nothing.
     progress : (int, int)
@@ -120,6 +125,7 @@ class Estimates:
     def __init__(self, controller: Controller, changed: Callable[[], None]) -> None:
         self._controller, self._changed = controller, changed
         self._answer: Attribution | None = None
+        self._mixed: Mixed | None = None
         self._found: dict[str, ChannelImportance] = {}
         self.chosen = ""
         self.failure: Failure | None = None
@@ -141,11 +147,21 @@ class Estimates:
         return self._controller.state.asked is not None and self._controller.state.answer is not None
 
     def follow(self) -> None:
-        """A new answer: what was said of the last one is no longer true."""
-        answer = self._controller.state.answer
+        """Forget what was said of the answer before a new one; see a new classifier's mixing layer, if it has one."""
+        state = self._controller.state
+        answer, mixed = state.answer, state.mixed
         if answer is not self._answer:
             self.cancel()
             self._answer, self._found, self.chosen, self.failure = answer, {}, "", None
+        if mixed is not self._mixed:
+            self._mixed = mixed
+            if mixed is not None and state.asked is None:
+                self.cancel()
+                self.chosen = TRAINED
+        if mixed is None and self.chosen == TRAINED:
+            self.chosen = ""
+        if mixed is not None and answer is None:
+            self.chosen = TRAINED
 
     def choose(self, estimator: str) -> None:
         """See this estimator's values; they are computed when they are asked for."""
@@ -157,7 +173,7 @@ class Estimates:
         """Ask the chosen estimator."""
         state, chosen = self._controller.state, self.chosen
         answer, asked = state.answer, state.asked
-        if answer is None or asked is None or not chosen:
+        if answer is None or asked is None or chosen not in FACES:
             return
         fill = str(answer.record.get("parameters", {}).get("fill", "mean"))
         request = Request(asked, answer.target, chosen, fill, answer.stains)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from napari_attribution.desktop.channels.estimates import FACES, Estimates, cost
+from napari_attribution.desktop.channels.estimates import FACES, TRAINED, Estimates, cost
 from napari_attribution.desktop.channels.rows import conclusions
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.widgets import figures, parts
 
 WITH_MAP = "as computed with the map"
+WEIGHTS = "Trained weights"
+WEIGHTS_SUMMARY = (
+    "What the classifier's own mixing layer (DCMIX) learned: one weight a stain, the same for all wells and classes. Nothing is "
+    "computed."
+)
 BRIGHTNESS_TIP = (
     "Each stain was asked anew with its own pixels rearranged into clouds, and with its mean everywhere: as bright as before, "
     "showing nothing. What a stain counts for beyond both is not its brightness"
@@ -36,7 +41,6 @@ class EstimatorView(QWidget):
         self.combo = parts.combo(
             "estimator", "How to say what the stains count for; all but the map's ask the whole well"
         )
-        parts.offer(self.combo, [(WITH_MAP, ""), *((face.title, name) for name, face in FACES.items())], "")
         self.summary = parts.text("estimator_summary", "What a stain's value is", quiet=True)
         self.cost = parts.text(
             "estimator_cost",
@@ -76,12 +80,15 @@ class EstimatorView(QWidget):
     def render_state(self, state: State) -> None:
         """Show where things stand."""
         estimates, chosen = self._estimates, self._estimates.chosen
-        self.combo.setCurrentIndex(max(self.combo.findData(chosen), 0))
+        of_answer = [(WITH_MAP, ""), *((face.title, name) for name, face in FACES.items())]
+        trained = [(WEIGHTS, TRAINED)] if state.mixed is not None else []
+        parts.offer(self.combo, [*trained, *(of_answer if state.answer is not None else [])], chosen)
+        asks = chosen in FACES
         computing, found = estimates.computing, estimates.found
-        parts.say(self.summary, FACES[chosen].summary if chosen else "")
-        price = cost(state, chosen) if chosen and not found else None
-        parts.say(self.cost, self._price(state, price) if chosen and not found else "", self._level(price))
-        self.compute.setVisible(bool(chosen) and not found and not computing)
+        parts.say(self.summary, FACES[chosen].summary if asks else WEIGHTS_SUMMARY if chosen == TRAINED else "")
+        price = cost(state, chosen) if asks and not found else None
+        parts.say(self.cost, self._price(state, price) if asks and not found else "", self._level(price))
+        self.compute.setVisible(asks and not found and not computing)
         self.compute.setEnabled(estimates.possible and not state.explaining)
         for part in (self.progress, self.cancel):
             part.setVisible(computing)

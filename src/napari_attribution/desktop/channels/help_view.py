@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.widgets import parts
+from napari_attribution.desktop.widgets.dock import open_dock
 
 NOTHING_YET = (
     "Nothing is explained yet. Once a well is, the bars here say how much each stain counts for the class that the classifier "
@@ -46,7 +47,7 @@ class HelpView(QWidget):
         layout.addWidget(self.help)
         layout.addLayout(supply)
         self.explain_now.clicked.connect(lambda: controller.explain())
-        self.open_explain.clicked.connect(self._open)
+        self.open_explain.clicked.connect(lambda: open_dock(viewer, "Explain well"))
 
     def render_state(self, needed: bool) -> None:
         """Show what is missing; nothing, where there is an answer."""
@@ -58,8 +59,3 @@ class HelpView(QWidget):
         parts.say(self.help, "Explaining ..." if state.explaining else said)
         self.explain_now.setVisible(now.ready)
         self.open_explain.setVisible(hasattr(self._viewer, "window") and not now.ready and not state.explaining)
-
-    def _open(self) -> None:
-        dock, _ = self._viewer.window.add_plugin_dock_widget("napari-attribution", "Explain well")
-        dock.show()
-        dock.raise_()

@@ -13,6 +13,7 @@ from napari_attribution.desktop.layers.bars import bar_label
 from napari_attribution.methods.attribution import Attribution
 
 if TYPE_CHECKING:
+    from napari_attribution.desktop.explain.mixed import Mixed
     from napari_attribution.methods.channels.importance import ChannelImportance
     from napari_attribution.methods.explain import Explained
 
@@ -128,6 +129,26 @@ def rows_of_estimate(importance: ChannelImportance) -> tuple[Row, ...]:
     return _sorted(rows)
 
 
+TRAINED = "weight of the stain in the classifier's mixing layer (DCMIX), learned with the classifier"
+"""The meaning of the trained weights."""
+
+
+def rows_of_mixing(mixed: Mixed, names: Mapping[str, str | None]) -> tuple[Row, ...]:
+    """The stains by the trained weights of a mixing layer.
+
+    Parameters
+    ----------
+    mixed : Mixed
+    names : mapping of the card's stains to the well's
+        Those that are not in it keep the card's name.
+    """
+    spreads = mixed.spread or (None,) * len(mixed.stains)
+    return _sorted(
+        Row(names.get(stain) or stain, share, spread)
+        for stain, share, spread in zip(mixed.stains, mixed.importance, spreads, strict=True)
+    )
+
+
 def _brightness(importance: ChannelImportance, c: int) -> float:
     """The larger of the two nulls in the direction of the value: what the value must exceed to be beyond its brightness."""
     assert importance.null is not None
@@ -193,6 +214,15 @@ def table(rows: tuple[Row, ...], attribution: Attribution, about: str) -> str:
         well_name(attribution.record),
         about,
     )
+    return _lines(rows, fixed)
+
+
+def table_of_mixing(rows: tuple[Row, ...], file: str) -> str:
+    """The same of the trained weights of a classifier's file."""
+    return _lines(rows, (TRAINED, "", "", "", f"all wells, {file}"))
+
+
+def _lines(rows: tuple[Row, ...], fixed: tuple[str, ...]) -> str:
     lines = [COLUMNS]
     for row in rows:
         value, unit = row.value or (None, "")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from napari.layers import Layer
 
 from napari_attribution.desktop.channels import rows
-from napari_attribution.desktop.channels.estimates import Estimates
+from napari_attribution.desktop.channels.estimates import TRAINED, Estimates
 from napari_attribution.desktop.channels.subject import Subject
 from napari_attribution.desktop.explain.controller import Controller
-from napari_attribution.desktop.layers.bars import bar_colors, layer_color
+from napari_attribution.desktop.layers.bars import as_hex, bar_colors, layer_color
 from napari_attribution.methods.attribution import Attribution
+
+if TYPE_CHECKING:
+    from napari_attribution.desktop.explain.mixed import Mixed
 
 
 class Shown:
@@ -32,6 +37,11 @@ class Shown:
         return answer if answer is None or found is None else rows.with_estimate(answer, found)
 
     @property
+    def trained(self) -> Mixed | None:
+        """The classifier's own mixing layer, where its weights are to be seen in place of an answer's."""
+        return self._controller.state.mixed if self._estimates.chosen == TRAINED else None
+
+    @property
     def whole(self) -> bool:
         """Whether the bars are about the whole well."""
         answer = self._controller.state.answer
@@ -40,6 +50,8 @@ class Shown:
     @property
     def rows(self) -> tuple[rows.Row, ...]:
         """A row a stain; none where the stains' importance is not known."""
+        if self.trained is not None:
+            return rows.rows_of_mixing(self.trained, self._controller.state.stain_map)
         answer, found = self._controller.state.answer, self._estimates.found
         if answer is None:
             return ()
@@ -59,20 +71,24 @@ class Shown:
     def colors(self) -> dict[str, str]:
         """A colour a stain, as "#rrggbb"."""
         answer, well = self._controller.state.answer, self._subject.well
-        if answer is None:
+        if self.trained is not None:
+            stains = tuple(self._controller.state.stain_map.get(stain) or stain for stain in self.trained.stains)
+        elif answer is not None:
+            stains = answer.stains
+        else:
             return {}
-        customary = bar_colors(answer.stains, self.references)
-        found = dict(zip(answer.stains, customary, strict=True))
+        found = dict(zip(stains, bar_colors(stains, self.references), strict=True))
         if well is not None and well.channel_axis is None:
             # A layer that was renamed since is still the stain's.
             found |= {stain: layer_color(layer) for stain, layer in zip(well.stains, well.layers, strict=True)}
-        as_bytes = {stain: (255 * found[stain]).round().astype(int) for stain in answer.stains}
-        return {stain: "#{:02x}{:02x}{:02x}".format(*color[:3]) for stain, color in as_bytes.items()}
+        return {stain: as_hex(found[stain]) for stain in stains}
 
     @property
     def table(self) -> str:
         """What "Copy table" copies."""
-        answer = self.answer
+        answer, path = self.answer, self._controller.state.path
+        if self.trained is not None:
+            return rows.table_of_mixing(self.rows, path.name if path is not None else "")
         if answer is None:
             return ""
         about = "the whole well" if self.whole or answer.place is None else answer.place.name

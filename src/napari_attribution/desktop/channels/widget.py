@@ -169,15 +169,19 @@ class ChannelImportance(Dock):
             return
         self.estimates.follow()
         self._watch()
-        answer = self.shown.answer
-        self.help.render_state(answer is None)
-        self.body.setVisible(answer is not None)
-        if answer is None:
+        answer, trained = self.shown.answer, self.shown.trained
+        self.help.render_state(answer is None and trained is None)
+        self.body.setVisible(answer is not None or trained is not None)
+        if answer is None and trained is None:
             return
         found, colors = self.shown.rows, self.shown.colors
         self._has_bars = bool(found)
-        parts.say(self.headline, "Explaining ..." if coming else rows.headline(answer, found))
-        parts.say(self.about, rows.caption(answer, self.shown.whole))
+        if trained is not None:
+            parts.say(self.headline, f"{found[0].stain} weighs most ({found[0].figure}).")
+            parts.say(self.about, f"In the mixing layer of {state.path.name if state.path else 'the classifier'}.")
+        elif answer is not None:
+            parts.say(self.headline, "Explaining ..." if coming else rows.headline(answer, found))
+            parts.say(self.about, rows.caption(answer, self.shown.whole))
         self.chart.setVisible(bool(found))
         if found:
             self.chart.show_rows(found, colors, self.solo.stain, self.viewer.theme)
@@ -185,14 +189,17 @@ class ChannelImportance(Dock):
         # What is below does not jump while the mouse goes over the bars.
         lines = 3 if any(row.sentence for row in found) else 1
         self.told.setMinimumHeight(lines * self.told.fontMetrics().lineSpacing())
-        parts.say(self.meaning, self._meaning(answer, found) if found else "" if coming else CHOOSE)
-        for part in (self.show_all, self.as_layer, self.copy):
+        parts.say(self.meaning, self._meaning(found) if found else "" if coming else CHOOSE)
+        for part in (self.show_all, self.copy):
             part.setVisible(bool(found))
+        # The bars' layer goes with the map.
+        self.as_layer.setVisible(bool(found) and trained is None)
         self.show_all.setEnabled(bool(self.solo.stain))
         bars = find(self.viewer, "importance")
         self.as_layer.setChecked(bars is not None and bars.visible)
         self.estimators.render_state(state)
-        self._renew_layer(answer, colors)
+        if answer is not None and trained is None:
+            self._renew_layer(answer, colors)
 
     def _renew_layer(self, answer: Attribution, colors: dict[str, str]) -> None:
         """The layer of the bars says what the dock says."""
@@ -205,8 +212,13 @@ class ChannelImportance(Dock):
         else:
             hide_bars(self.viewer)
 
-    @staticmethod
-    def _meaning(answer: Attribution, found: tuple[rows.Row, ...]) -> str:
+    def _meaning(self, found: tuple[rows.Row, ...]) -> str:
+        answer, trained = self.shown.answer, self.shown.trained
+        if trained is not None:
+            over = f" ± one standard deviation over {trained.seeds} trainings." if trained.spread else ""
+            return f"Shares of: {rows.TRAINED}.{over}"
+        if answer is None:
+            return ""
         other = words.rather_than(answer)
         left = f" Left of zero: speaks {f'for {other}' if other else f'against {answer.target}'}."
         return f"Shares of: {answer.importance_meaning}.{left if any(row.share < 0 for row in found) else ''}"

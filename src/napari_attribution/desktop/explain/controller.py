@@ -22,7 +22,7 @@ from napari_attribution.desktop.explain.question import FrozenCells, Look, Quest
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Status, status
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
-from napari_attribution.desktop.layers.bars import bar_colors
+from napari_attribution.desktop.layers.bars import bar_hex
 from napari_attribution.desktop.layers.known import of_an_answer
 from napari_attribution.desktop.layers.maps import recolor, relimit
 from napari_attribution.desktop.preferences import on_change, preferences, within
@@ -257,10 +257,7 @@ class Controller:
         well = self.state.well
         if well is None:
             return {}
-        colors = (255 * bar_colors(well.stains, well.layers)).round().astype(int)
-        return {
-            stain: "#{:02x}{:02x}{:02x}".format(*color[:3]) for stain, color in zip(well.stains, colors, strict=True)
-        }
+        return bar_hex(well.stains, well.layers)
 
     def _propose(self) -> None:
         state = self.state

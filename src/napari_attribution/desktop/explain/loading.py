@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.files.trial import TIME_LIMIT, is_wanted
 from napari_attribution.desktop import sample
+from napari_attribution.desktop.explain.mixed import Mixed, mixed
 from napari_attribution.desktop.explain.offering import still_possible
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.jobs import Failure, Jobs, Report
@@ -104,15 +105,15 @@ class Loading:
         state.checking = state.explaining = False
         wanted = state.device
 
-        def work(report: Report) -> tuple[Classifier, tuple[Device, ...]]:
+        def work(report: Report) -> tuple[Classifier, tuple[Device, ...], Mixed | None]:
             import_torch()
             # The first look into a network brings in more of torch; the bars will want pandas, for napari's tables.
             with collector_waits():
                 import_module("pandas")
                 return _load(path, wanted, card, None if ours else TIME_LIMIT, report.cancelled)
 
-        def done(loaded: tuple[Classifier, tuple[Device, ...]]) -> None:
-            state.classifier, state.devices = loaded
+        def done(loaded: tuple[Classifier, tuple[Device, ...], Mixed | None]) -> None:
+            state.classifier, state.devices, state.mixed = loaded
             state.loading, self._before = False, None
             if state.target not in state.classifier.classes:
                 state.target = None
@@ -144,7 +145,7 @@ class Loading:
             return
         self._jobs.cancel("load")
         name = state.path.name if state.path else "the classifier"
-        for field in ("path", "classifier", "classifier_error", "needs_card", "known", "replaces", "target", "against",
+        for field in ("path", "classifier", "mixed", "classifier_error", "needs_card", "known", "replaces", "target", "against",
                       "device"):  # fmt: skip
             setattr(state, field, getattr(before, field))
         state.loading, self._before = False, None
@@ -228,8 +229,8 @@ def _load(
     card: ClassifierCard | None,
     time_limit: float | None,
     cancelled: Callable[[], bool],
-) -> tuple[Classifier, tuple[Device, ...]]:
-    """In the worker: the classifier, and the devices with what is free on them now."""
+) -> tuple[Classifier, tuple[Device, ...], Mixed | None]:
+    """In the worker: the classifier, the devices with what is free on them now, and what a mixing layer says of the stains."""
     from napari_attribution.classifiers.cards.io import card_path, find_card
     from napari_attribution.classifiers.devices import list_devices
     from napari_attribution.classifiers.files.loading import load_classifier
@@ -250,7 +251,7 @@ def _load(
         if card is not None or described():
             raise
         raise CardWanted(str(error), {}, "") from None
-    return classifier, list_devices()
+    return classifier, list_devices(), mixed(classifier, path)
 
 
 def _collect(classifier: weakref.ref[Any]) -> tuple[bool, tuple[Device, ...]]:

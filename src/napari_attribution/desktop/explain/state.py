@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.devices import Device
     from napari_attribution.classifiers.preflight import Preflight
+    from napari_attribution.desktop.explain.mixed import Mixed
     from napari_attribution.desktop.explain.question import Question
     from napari_attribution.desktop.jobs import Failure
     from napari_attribution.methods.attribution import Attribution
@@ -36,6 +37,8 @@ class State:
         The classifier's file.
     tried_out : bool
         Whether the file that is being loaded is one of those that are tried out in a second process, if they are new.
+    mixed : Mixed, optional
+        What its mixing layer says of the stains, where it has one.
     needs_card : bool
         The file is a network, but nothing says which stains it wants, or how they are normalised.
     known : mapping
@@ -83,6 +86,7 @@ class State:
     loading: bool = False
     tried_out: bool = False
     classifier: Classifier | None = None
+    mixed: Mixed | None = None
     classifier_error: Failure | None = None
     needs_card: bool = False
     known: Mapping[str, Any] = field(default_factory=dict)
@@ -120,7 +124,7 @@ class State:
 
     def forget_classifier(self) -> None:
         """Let go of the classifier and of all that holds on to it; the answer stays."""
-        self.classifier = self.explained = self.asked = self.whole = None
+        self.classifier = self.mixed = self.explained = self.asked = self.whole = None
 
     def begin(self) -> None:
         """Begin to wait."""

@@ -88,6 +88,11 @@ class ExplainWell(Dock):
         self.unload = parts.button("unload", "Unload", "Let go of the classifier, and give its memory back")
         self.notice = parts.text("notice", "What happened last", quiet=True)
 
+        self.mixed = parts.text(
+            "mixed",
+            "The trained weights of the layer that mixes the stains; the dock Channel importance shows them as bars",
+        )
+
         self.card = CardForm()
         self.card_section = Section("card", "Card", self.card, "What the classifier's file does not say of itself")
         self.stains = StainTable()
@@ -144,6 +149,7 @@ class ExplainWell(Dock):
             self.sample,
             self.again,
             self._choices(),
+            self.mixed,
             self.notice,
             self.card_section,
             self.stains_section,
@@ -286,6 +292,7 @@ class ExplainWell(Dock):
             self.classifier.setText(name)
             self.classifier.setToolTip(str(state.path) if state.path else NO_CLASSIFIER)
         self.unload.setVisible(state.classifier is not None)
+        parts.say(self.mixed, state.mixed.told if state.mixed else "")
         parts.say(self.notice, state.notice)
 
         self._render_card()

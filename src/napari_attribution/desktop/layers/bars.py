@@ -37,6 +37,16 @@ def bar_colors(stains: Sequence[str], references: Sequence[Layer]) -> np.ndarray
     )
 
 
+def as_hex(color: np.ndarray) -> str:
+    """ "#rrggbb"."""
+    return "#{:02x}{:02x}{:02x}".format(*(255 * color[:3]).round().astype(int))
+
+
+def bar_hex(stains: Sequence[str], references: Sequence[Layer]) -> dict[str, str]:
+    """The same as `bar_colors` by stain, as "#rrggbb"."""
+    return {stain: as_hex(color) for stain, color in zip(stains, bar_colors(stains, references), strict=True)}
+
+
 def bar_label(stain: str, importance: float, spread: float | None) -> str:
     """ "Mito  71 % ± 3": whole per cents, with a minus sign that is one."""
     share = f"{100 * importance:.0f}".replace("-", "−")

@@ -79,8 +79,11 @@ class Screening:
         state.method = wells.methods[0] if wells.methods else ""
         state.drawing = state.reporting = False
         state.report = None
-        self.showing.warm_up()
         self._rank()
+        if state.ranked:
+            # Something to look at, and the layers that every well is then shown in: napari needs a second to make them.
+            well = wells.positions[state.ranked[0]]
+            self.showing.show(well, wells.numbers_of(well)[0])
 
     # ---------------------------------------------------------------------------------------------------- choose
 

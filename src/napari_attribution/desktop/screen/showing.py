@@ -30,7 +30,7 @@ from napari_attribution.methods.attribution import Attribution
 if TYPE_CHECKING:
     from napari_attribution.screens.results import Results
 
-SHOW, DRAW, WARM = "show field", "montage", "warm up"
+SHOW, DRAW = "show field", "montage"
 """Kinds of jobs."""
 
 IN_A_ROW = 4
@@ -77,17 +77,6 @@ class Showing:
         self._state.loading, self._state.trouble, self._state.montage = False, "", None
         if (layer := find(self._viewer, MONTAGE)) is not None:
             self._viewer.layers.remove(layer)
-
-    def warm_up(self) -> None:
-        """Read a field that nobody asked for: what the first takes to be read is loaded by the time that one is clicked."""
-        state = self._state
-        results, wells, method = state.results, state.wells, state.method
-        if results is not None and wells is not None and wells.positions:
-            well = wells.positions[0]
-            field = wells.numbers_of(well)[0]
-            self._jobs.start(
-                WARM, lambda _report: look(results, well, field, method), lambda _seen: None, lambda _failure: None
-            )
 
     def choose_field(self, number: int) -> None:
         """Show another field of the well."""

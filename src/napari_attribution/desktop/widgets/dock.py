@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QScrollArea, QWidget
 
 from napari_attribution.desktop.sessions import controller_of, leave
 from napari_attribution.desktop.widgets.parting import Parting
@@ -74,6 +74,25 @@ class Dock(QWidget):
     def dress(self, _event: object = None) -> None:
         """Take the viewer's colours."""
         self.setStyleSheet(style_sheet(self.viewer.theme))
+
+
+def open_dock(viewer: ViewerModel, title: str, behind: QWidget | None = None) -> None:
+    """Open another of our docks, or bring it to the front; without a window there is none.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    title : str
+    behind : QWidget, optional
+        Of the dock whose place a new one shares, behind a tab, so that neither is low.
+    """
+    if hasattr(viewer, "window"):
+        before = viewer.window._qt_window.findChildren(QDockWidget)
+        dock, _ = viewer.window.add_plugin_dock_widget("napari-attribution", title)
+        if behind is not None and dock not in before and not behind.parent().isFloating():
+            viewer.window._qt_window.tabifyDockWidget(behind.parent(), dock)
+        dock.show()
+        dock.raise_()
 
 
 def scrolled(inside: QWidget, name: str) -> QScrollArea:

@@ -37,13 +37,18 @@ class Face:
 
 
 FACES: dict[str, Face] = {
+    "batch": Face("fields in a step"),
     "channels": Face("stain values"),
+    "compare": Face("each stain alone, too"),
     "covered": Face("regions covered", lowest="none"),
     "fine": Face("fine place", " px", 1),
     "finest": Face("finest layer", " px", 1),
     "memory": Face(unit=" MB", step=64),
+    "held_out": Face("held out", step=0.05),
     "region": Face(step=0.05, lowest="none: each place for itself"),
     "shapley": Face("Shapley values"),
+    "size": Face("input size", " px", 32),
+    "split_by": Face("split by"),
     "stride": Face(unit=" px"),
     "window": Face(unit=" px"),
 }

@@ -25,12 +25,18 @@ class Form(QWidget):
     model : type of BaseModel
     choices : mapping of field name to (title, value) pairs, optional
         For fields whose values are known only now, such as the layers of a network.
+    names : sequence of str, optional
+        Of the fields to draw; all of them where it is not given.
     """
 
     changed = Signal()
 
     def __init__(
-        self, model: type[BaseModel], choices: Mapping[str, Choices] | None = None, parent: QWidget | None = None
+        self,
+        model: type[BaseModel],
+        choices: Mapping[str, Choices] | None = None,
+        names: Sequence[str] | None = None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.model = model
@@ -38,7 +44,8 @@ class Form(QWidget):
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for name, info in model.model_fields.items():
+        infos = {name: info for name, info in model.model_fields.items() if names is None or name in names}
+        for name, info in infos.items():
             face = FACES.get(name, PLAIN)
             field = _draw(info, (choices or {}).get(name), face)
             field.setObjectName(f"parameter_{name}")
@@ -49,14 +56,13 @@ class Form(QWidget):
             label = layout.labelForField(field)
             label.setToolTip(field.toolTip())
             label.setBuddy(field)
-        self.set_values(
-            {name: info.get_default(call_default_factory=True) for name, info in model.model_fields.items()}
-        )
+        self.set_values({name: info.get_default(call_default_factory=True) for name, info in infos.items()})
 
     def values(self) -> dict[str, Any]:
         """The fields' values, as plain data; they pass the model's checks."""
         values = {name: _get(field) for name, field in self.fields.items()}
-        return dict(self.model(**values))
+        checked = self.model(**values)
+        return {name: getattr(checked, name) for name in values}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Fill in fields; those not named stay as they are."""
@@ -65,7 +71,7 @@ class Form(QWidget):
 
     def reset(self) -> None:
         """Back to the model's defaults."""
-        self.set_values({name: info.get_default() for name, info in self.model.model_fields.items()})
+        self.set_values({name: self.model.model_fields[name].get_default() for name in self.fields})
 
 
 def _draw(info: FieldInfo, choices: Choices | None, face: Face = PLAIN) -> QWidget:

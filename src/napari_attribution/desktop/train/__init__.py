@@ -1,0 +1,1 @@
+"""The dock "Train channel importance": which stain carries a phenotype, learned from labelled wells."""

@@ -1,0 +1,70 @@
+"""How a training stands: plain data, changed by `Training` only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_attribution.desktop.train.course import Course
+from napari_attribution.desktop.train.wanted import Wanted
+
+if TYPE_CHECKING:
+    from napari_attribution.desktop.jobs import Failure
+    from napari_attribution.training.answer import TrainedClassifier
+    from napari_attribution.training.preview import Preview
+    from napari_attribution.wells.plate import Plate
+
+
+@dataclass
+class TrainState:
+    """How a training stands.
+
+    Parameters
+    ----------
+    wanted : Wanted
+    plate : Plate, optional
+        As it was read for `wanted`.
+    preview : str
+        What there is of it, in words.
+    looking : str
+        What is being looked at: "plate", "labels", or nothing.
+    counts : Preview, optional
+        Its classes, and how many wells are of each.
+    running : bool
+    course : Course
+        How it has gone so far.
+    failure : Failure, optional
+    begun : bool
+        Whether something of what is wanted is done already.
+    earlier : Wanted, optional
+        A training of an earlier session that was not finished; offered as long as nothing else is chosen.
+    answer : TrainedClassifier, optional
+    keeping : bool
+        Whether the answer is being written.
+    saved : Path, optional
+        The answer's file.
+    said : str
+    """
+
+    wanted: Wanted = field(default_factory=Wanted)
+    plate: Plate | None = None
+    preview: str = ""
+    looking: str = ""
+    counts: Preview | None = None
+    running: bool = False
+    course: Course = field(default_factory=Course)
+    failure: Failure | None = None
+    begun: bool = False
+    earlier: Wanted | None = None
+    answer: TrainedClassifier | None = None
+    keeping: bool = False
+    saved: Path | None = None
+    said: str = ""
+
+    @property
+    def stains(self) -> tuple[str, ...]:
+        """Those that are weighed."""
+        if self.answer is not None:
+            return tuple(self.answer.card.stains)
+        return self.counts.stains if self.counts is not None else ()

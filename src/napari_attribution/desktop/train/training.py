@@ -1,0 +1,297 @@
+"""A training from the dock: which plate, which labels; its progress; how it is stopped, goes on, and what becomes of it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from napari_attribution.desktop import sample
+from napari_attribution.desktop.explain.controller import Controller
+from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
+from napari_attribution.desktop.layers.wells import well_layer_tuples
+from napari_attribution.desktop.plates.wanted import READING
+from napari_attribution.desktop.torch_import import import_torch
+from napari_attribution.desktop.train import wanted as kept
+from napari_attribution.desktop.train.course import Course
+from napari_attribution.desktop.train.state import TrainState
+from napari_attribution.desktop.train.wanted import Wanted
+from napari_attribution.errors import OutputError, WellError
+
+if TYPE_CHECKING:
+    from napari_attribution.training.answer import TrainedClassifier
+    from napari_attribution.training.moment import Moment
+    from napari_attribution.training.preview import Preview
+    from napari_attribution.wells.plate import Plate
+
+TRAIN, LOOK, COUNT, KEEP = "train", "look at plate", "count classes", "keep"
+"""Kinds of jobs."""
+
+QUICK = {"size": 96, "seeds": 1, "epochs": 8, "batch": 8}
+"""What of the recipe is another for the sample: its answer is there within a minute."""
+
+MOST_CLASSES = 12
+"""With more values, a condition is a number or a name of its own for every well, and no class."""
+
+
+class Training:
+    """Trains classifiers, one at a time, while the window stays free.
+
+    Parameters
+    ----------
+    controller : Controller
+        Whose dock explains with what was trained.
+    post : callable
+        See `Jobs`.
+    changed : callable
+        Called after every change of `state`.
+    opened : callable
+        Called when a classifier was handed over to be explained with.
+    """
+
+    def __init__(
+        self, controller: Controller, post: Post, changed: Callable[[], None], opened: Callable[[], None]
+    ) -> None:
+        self.controller = controller
+        self.state = TrainState(earlier=kept.unfinished())
+        # Another worker than that of the wells: these are looked at meanwhile.
+        self.jobs = Jobs(post)
+        self._changed, self._opened = changed, opened
+
+    def close(self) -> None:
+        """Stop; what is done can go on later."""
+        self.jobs.close()
+
+    # ---------------------------------------------------------------------------------------------------- choose
+
+    def want(self, **values: Any) -> None:
+        """Change what is to be trained."""
+        state = self.state
+        for name, value in values.items():
+            setattr(state.wanted, name, value)
+        state.failure, state.said, state.earlier = None, "", None
+        if any(name in READING for name in values):
+            state.answer, state.saved, state.course = None, None, Course()
+            self._look()
+        elif "labels" in values or "recipe" in values:
+            self._count()
+        self._changed()
+
+    def want_sample(self) -> None:
+        """The sample plate with its labels, and a recipe that does not take long."""
+        try:
+            plate = sample.plate()
+        except OutputError as error:
+            self.state.failure = Failure(str(error), error)
+            self._changed()
+            return
+        told = str(sample.plate_conditions())
+        self.state.wanted = Wanted(str(plate), conditions=told, labels="treatment", recipe=dict(QUICK))
+        self.want(plate=str(plate))
+
+    def obstacle(self) -> str:
+        """What is missing before it can be trained; empty where nothing is."""
+        state = self.state
+        if not state.wanted.plate:
+            return "Choose a plate: its folder, or the address of an OME-Zarr plate."
+        if state.looking:
+            return f"Looking at the {state.looking} ..."
+        if state.plate is None:
+            return state.failure.sentence if state.failure else "Choose a plate that can be read."
+        if not state.plate.columns:
+            return "Nobody said what the wells are: choose a CSV of the conditions, with a column well and one for the class."
+        if not state.wanted.labels:
+            return "Choose the condition that is the class."
+        if state.counts is None:
+            return state.failure.sentence if state.failure else "Choose labels that can be read."
+        return ""
+
+    def _look(self) -> None:
+        """Find out what the plate is, and what is known of its wells."""
+        state = self.state
+        wanted = state.wanted
+        state.plate, state.preview, state.counts, state.looking = None, "", None, ""
+        self.jobs.cancel(LOOK, COUNT)
+        if not wanted.plate:
+            return
+        path, reading = wanted.plate, wanted.reading
+
+        def work(_report: Report) -> tuple[Plate, str]:
+            from napari_attribution.desktop.plates.preview import look
+
+            return look(path, reading)
+
+        def done(found: tuple[Plate, str]) -> None:
+            state.plate, state.preview = found
+            state.looking = ""
+            if wanted.labels not in state.plate.columns:
+                wanted.labels = likely_labels(state.plate)
+            self._count()
+            self._changed()
+
+        state.looking = "plate"
+        self.jobs.start(LOOK, work, done, self._failed)
+
+    def _count(self) -> None:
+        """Count the classes."""
+        state = self.state
+        plate, labels, recipe = state.plate, state.wanted.labels, dict(state.wanted.recipe)
+        state.counts, state.begun = None, kept.begun(state.wanted)
+        self.jobs.cancel(COUNT)
+        if plate is None or not labels:
+            return
+
+        def work(_report: Report) -> Preview:
+            from napari_attribution.training.preview import classes_and_counts
+            from napari_attribution.training.recipe import Recipe
+
+            return classes_and_counts(plate, labels, split_by=Recipe(**recipe).split_by)
+
+        def done(found: Preview) -> None:
+            state.counts, state.looking = found, ""
+            self._changed()
+
+        state.looking = "labels"
+        self.jobs.start(COUNT, work, done, self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        state = self.state
+        state.looking, state.running, state.keeping, state.failure = "", False, False, failure
+        self._changed()
+
+    # ------------------------------------------------------------------------------------------------------- run
+
+    def run(self, anew: bool = False) -> None:
+        """Train what is wanted; where the same was stopped, go on, unless it is to begin anew."""
+        state, plate = self.state, self.state.plate
+        if self.obstacle() or plate is None:
+            self._changed()
+            return
+        wanted, device = Wanted(**vars(state.wanted)), self.controller.state.device
+        moments: SimpleQueue[Moment] = SimpleQueue()
+        course = Course()
+
+        def work(report: Report) -> TrainedClassifier:
+            import_torch()
+            from napari_attribution.training.recipe import Recipe
+            from napari_attribution.training.train import train_dcmix
+
+            if anew:
+                kept.forget(wanted)
+
+            def tell(moment: Moment) -> None:
+                moments.put(moment)
+                report(moment.done, moment.total)
+
+            return train_dcmix(
+                plate,
+                wanted.labels,
+                recipe=Recipe(**wanted.recipe),
+                device=device,
+                folder=kept.begin(wanted),
+                tell=tell,
+            )
+
+        def heard(_done: int = 0, _total: int = 0) -> None:
+            while not moments.empty():
+                course.add(moments.get(), time.monotonic())
+            state.begun = True
+            self._changed()
+
+        def done(answer: TrainedClassifier) -> None:
+            state.running, state.answer, state.saved = False, answer, None
+            heard()
+
+        def failed(failure: Failure) -> None:
+            heard()
+            self._failed(failure)
+
+        state.running, state.failure, state.said, state.earlier = True, None, "", None
+        state.course, state.answer, state.saved = course, None, None
+        self.jobs.start(TRAIN, work, done, failed, heard)
+        self._changed()
+
+    def go_on_with_earlier(self) -> None:
+        """Choose what was begun in an earlier session; it goes on where it was."""
+        if self.state.earlier is not None:
+            self.state.wanted = self.state.earlier
+            self.want(plate=self.state.wanted.plate)
+
+    def cancel(self) -> None:
+        """Stop; what is done is kept, and the training can go on."""
+        self.jobs.cancel(TRAIN)
+        state = self.state
+        state.running, state.begun = False, kept.begun(state.wanted)
+        state.said = "Stopped. What is done is kept: it can go on from there, also after napari was closed."
+        self._changed()
+
+    # ---------------------------------------------------------------------------------------------------- answer
+
+    def save(self, path: Path) -> None:
+        """Write the answer: the classifier in both forms, its card, and all that was found."""
+        state, answer = self.state, self.state.answer
+        if answer is None:
+            return
+        wanted = Wanted(**vars(state.wanted))
+
+        def work(_report: Report) -> Path:
+            where = answer.save(path)
+            kept.forget(wanted)
+            return where
+
+        def done(where: Path) -> None:
+            state.keeping, state.saved, state.begun = False, where, False
+            self._changed()
+
+        state.keeping, state.failure = True, None
+        self.jobs.start(KEEP, work, done, self._failed)
+        self._changed()
+
+    def explain(self) -> None:
+        """Hand the classifier over to the dock "Explain well", with a well of the plate where none is open."""
+        state, answer, plate, controller = self.state, self.state.answer, self.state.plate, self.controller
+        if answer is None:
+            return
+        saved, wants_well = state.saved, controller.state.well is None
+
+        def work(_report: Report) -> tuple[Path, str, list[Any]]:
+            path = saved
+            if path is None:
+                path = answer.save(Path(tempfile.mkdtemp(prefix="napari-attribution-trained-")) / "trained.pt")
+            name, tuples = a_well(plate) if wants_well and plate is not None else ("", [])
+            return path, name, tuples
+
+        def done(found: tuple[Path, str, list[Any]]) -> None:
+            path, name, tuples = found
+            state.keeping = False
+            if tuples:
+                controller.show_well(name, tuples)
+            controller.open_classifier(path)
+            self._opened()
+            self._changed()
+
+        state.keeping, state.failure = True, None
+        self.jobs.start(KEEP, work, done, self._failed)
+        self._changed()
+
+
+def likely_labels(plate: Plate) -> str:
+    """The first condition that has a few values, else the first."""
+    for name in plate.columns:
+        values = {told.get(name) for told in plate.conditions.values()} - {None}
+        if 2 <= len(values) <= MOST_CLASSES:
+            return name
+    return plate.columns[0] if plate.columns else ""
+
+
+def a_well(plate: Plate) -> tuple[str, list[Any]]:
+    """The first field that can be read, as layers are made of it; nothing where none can."""
+    for field in plate:
+        try:
+            return field.name, well_layer_tuples(field.read())
+        except WellError:
+            continue
+    return "", []
