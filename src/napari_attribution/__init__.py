@@ -1,7 +1,7 @@
 """Why does the classifier call this well a hit? Attribution maps and stain importance for TorchScript classifiers.
 
-The public face: `read_well`, `read_plate`, `load_classifier`, `explain`, and what travels between them. Importing this package is
-cheap; torch is imported when a classifier is first loaded.
+The public face: `read_well`, `read_plate`, `load_classifier`, `explain`, `train_dcmix`, and what travels between them. Importing
+this package is cheap; torch is imported when a classifier is first loaded.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_attribution.faithfulness.explain import explain as explain
     from napari_attribution.methods import Attribution as Attribution
     from napari_attribution.methods.channels.importance import channel_importance as channel_importance
+    from napari_attribution.training.train import train_dcmix as train_dcmix
     from napari_attribution.wells import Place as Place
     from napari_attribution.wells import Plate as Plate
     from napari_attribution.wells import Well as Well
@@ -33,6 +34,7 @@ _HOME = {
     "load_classifier": "classifiers",
     "read_plate": "wells",
     "read_well": "wells",
+    "train_dcmix": "training.train",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "load_classifier",
     "read_plate",
     "read_well",
+    "train_dcmix",
 ]
 
 

@@ -76,13 +76,18 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def reads_a_well(command: argparse.ArgumentParser) -> None:
-    """Options that say how a well is read."""
+def reads_images(command: argparse.ArgumentParser) -> None:
+    """Options that say how the image of a field is read."""
     command.add_argument("--stains", help="names of the well's channels, in their order, with commas between them")
     command.add_argument("--project", help="make one plane of a z-stack: max, mean or middle")
     command.add_argument(
         "--pattern", help="for a file per stain: a regular expression with the named groups stain, well and field"
     )
+
+
+def reads_a_well(command: argparse.ArgumentParser) -> None:
+    """Options that say how a well is read, and which of its stains is which of the classifier's."""
+    reads_images(command)
     command.add_argument(
         "--map",
         action="append",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from napari_attribution.cli import arguments
+from napari_attribution.cli import arguments, keeping
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers import Classifier
@@ -59,6 +59,8 @@ def _about(classifier: Classifier) -> str:
         f"  speed    {1000 * classifier.forward_seconds:.0f} ms a forward",
         f"  gradients {'yes' if classifier.gradients else 'no'}",
     ]
+    if classifier.mixing is not None:
+        lines.append(f"  mixing   {keeping.mixing_in_words(classifier)}")
     if classifier.default_layer:
         lines.append(f"  cut      by {classifier.technique}, checked against the whole network")
     return "\n".join([*lines, *(f"  note     {note}" for note in classifier.notes)])

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from napari_attribution.classifiers import Classifier
+
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to a parser's."""
@@ -79,12 +81,21 @@ def run(options: argparse.Namespace) -> int:
     )
     places = keeping.keep(attribution, well, options)
     if options.json:
-        print(json.dumps(keeping.answer_as_data(attribution, places)))
+        print(json.dumps(keeping.answer_as_data(attribution, places) | _mixing(classifier)))
     else:
         print(keeping.table(attribution))
+        if mixing := keeping.mixing_in_words(classifier):
+            print(f"mixing  {mixing}")
         for what, where in places.items():
             print(f"{what:<7} {where}")
     return 0
+
+
+def _mixing(classifier: Classifier) -> dict[str, Any]:
+    """What the classifier's mixing layer weighs, for a program."""
+    if classifier.mixing is None:
+        return {}
+    return {"mixing": dict(zip(classifier.card.stains, classifier.mixing.importance.tolist(), strict=True))}
 
 
 def _cells(path: str | None) -> npt.NDArray[np.float64] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_attribution.classifiers import Classifier
     from napari_attribution.methods import Attribution
     from napari_attribution.wells import Well
 
@@ -84,6 +85,15 @@ def answer_as_data(attribution: Attribution, places: dict[str, str]) -> dict[str
         "forwards": attribution.forwards,
         "warnings": list(attribution.warnings),
     }
+
+
+def mixing_in_words(classifier: Classifier) -> str:
+    """What the mixing layer weighs with which a classifier begins; empty where it has none."""
+    if classifier.mixing is None:
+        return ""
+    ranked = sorted(zip(classifier.mixing.importance, classifier.card.stains, strict=True), reverse=True)
+    shares = ", ".join(f"{stain} {share:.3f}" for share, stain in ranked)
+    return f"{shares} (trained weights of the stains, as shares)"
 
 
 def table(attribution: Attribution) -> str:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from napari_attribution.cli import card, check, explain, repeat, report, screen
+from napari_attribution.cli import card, check, explain, repeat, report, screen, train
 from napari_attribution.errors import AttributionError
 
 
@@ -50,6 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"napari-attribution {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    for command in (explain, screen, report, repeat, check, card):
+    for command in (explain, screen, report, repeat, train, check, card):
         command.add_to(commands)
     return parser

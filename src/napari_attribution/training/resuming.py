@@ -56,11 +56,11 @@ def claim(folder: Path, plan: Mapping[str, Any]) -> None:
         )
 
 
-def checkpoint_path(folder: Path | None, seed: int, network: str) -> Path | None:
-    """Where a network's checkpoint is kept."""
+def checkpoint_path(folder: Path | None, seed: int, number: int, network: str) -> Path | None:
+    """Where a network's checkpoint is kept; its number keeps stains apart whose names are alike as names of files."""
     if folder is None:
         return None
-    return check_folder(folder / f"seed-{seed}") / f"{stem_of(network)}.checkpoint"
+    return check_folder(folder / f"seed-{seed}") / f"{number}-{stem_of(network)}.checkpoint"
 
 
 def _differing(former: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:

@@ -189,7 +189,7 @@ class _Training:
         network = make_network(
             self.recipe, training.inputs.shape[1], len(self.pixels.found.classes), name == MIXED, seed=seed
         )
-        kept = checkpoint_path(self.folder, seed, name)
+        kept = checkpoint_path(self.folder, seed, self.networks.index(name), name)
         told = self._teller(name)
         fitted = fit(
             network, training, validation, self.recipe, seed=seed, device=self.device, checkpoint=kept, tell=told
