@@ -252,7 +252,7 @@ def told(results: dict[str, Any]) -> str:
     clicks = results["milliseconds"]["a well"]["of"] + 1
     lines += [
         "",
-        f"{results['columns of a well']} columns. The first time, the libraries that are needed are loaded. Opening shows the first "
+        f"{results['columns of a well']} columns. The first time, libraries are loaded. Opening shows the first "
         f"well, and so makes the layers; it is there after {with_well} ms. After {clicks} wells there are "
         f"{layers['after the last']} layers, after the first "
         f"{layers['after the first click']}.",
