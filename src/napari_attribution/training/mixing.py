@@ -15,15 +15,17 @@ weight, so the weights tell which stain matters.
 - One blended channel cannot tell which stain a pixel's light is from, so what lies in two stains at once is lost to it; R
   parallel mixers give R channels.
 
-A mixture costs one multiplication a pixel and stain. What it costs besides is that the first convolution behind it must
-tell the gradient of its input.
+A mixture costs one multiplication a pixel and stain. What it costs besides in training is that the first convolution behind
+it must tell the gradient of its input; `napari_attribution.training.backbones.making` says how this is spared.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, softplus
+from torch.nn.functional import softplus
 
 
 class DCMIX(nn.Module):
@@ -39,27 +41,27 @@ class DCMIX(nn.Module):
     weights : (R, C) Parameter
     """
 
+    # Properties are scripted unless they stand here, and this one is only for Python.
+    __jit_unused_properties__: ClassVar[list[str]] = ["importance"]
+
     def __init__(self, weights: Tensor) -> None:
         super().__init__()
         self.weights = nn.Parameter(weights.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, h, w) stains to (N, R, h, w) blended channels."""
-        return conv2d(x, self.weights[:, :, None, None])
+        return torch.einsum("rc,nchw->nrhw", self.weights, x)
 
-    @torch.jit.unused
     @property
     def importance(self) -> Tensor:
         """(C,) shares of the stains that sum to 1: the mean over the blended channels."""
         return shares(self.weights.detach())
 
-    @torch.jit.unused
     @torch.no_grad()
     def project(self) -> None:
         """Lift what a step has brought below zero to zero."""
         self.weights.clamp_(min=0)
 
-    @torch.jit.unused
     def plain(self) -> DCMIX:
         """The layer itself."""
         return self
@@ -85,7 +87,7 @@ class SoftplusDCMIX(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, h, w) stains to (N, R, h, w) blended channels."""
-        return conv2d(x, softplus(self.raw)[:, :, None, None])
+        return torch.einsum("rc,nchw->nrhw", softplus(self.raw), x)
 
     @property
     def importance(self) -> Tensor:

@@ -39,9 +39,9 @@ class Recipe(BaseModel):
         default=1e-2, ge=0, le=1, description="Decay of the backbone's weights; none of the mixing's"
     )
     smoothing: float = Field(default=0.05, ge=0, lt=1, description="Label smoothing")
-    mixing_rate: float = Field(default=0.02, gt=0, le=1, description="Largest step size of the mixing weights")
+    mixing_rate: float = Field(default=0.05, gt=0, le=1, description="Largest step size of the mixing weights")
     crop: float = Field(
-        default=0.7,
+        default=0.5,
         gt=0.1,
         le=1,
         description="Side of the piece of a field that a step sees, as a share of the field's",

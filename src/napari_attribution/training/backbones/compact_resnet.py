@@ -32,7 +32,8 @@ class ResidualBlock(nn.Module):
         """(N, inputs, h, w) to (N, outputs, h / stride, w / stride)."""
         y = self.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
-        return self.relu(y + self.around(x))
+        found: Tensor = self.relu(y + self.around(x))
+        return found
 
 
 class CompactResNet(nn.Module):
@@ -56,4 +57,5 @@ class CompactResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, h, w) to logits, (N, classes)."""
-        return self.head(self.pool(self.stages(self.stem(x))).flatten(1))
+        logits: Tensor = self.head(self.pool(self.stages(self.stem(x))).flatten(1))
+        return logits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from napari_attribution.training.backbones.compact_resnet import CompactResNet
 from napari_attribution.training.backbones.monai_nets import make_monai
@@ -28,7 +29,25 @@ class MixedNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, h, w) stains to logits, (N, K)."""
-        return self.backbone(self.mixing(x))
+        logits: Tensor = self.backbone(self.mixing(x))
+        return logits
+
+    def folded(self, x: Tensor) -> Tensor:
+        """The same logits, by a way whose backward pass is cheaper where the backbone is a `CompactResNet`.
+
+        Mixing and a convolution without bias are both linear, and the second has the same filters everywhere:
+
+            sum_r K_or * sum_c alpha_rc x_c = sum_c (sum_r K_or alpha_rc) * x_c
+
+        With the weights folded into the filters, the first convolution tells their gradient with that of its filters, and need
+        not tell that of each pixel of its input.
+        """
+        if not isinstance(self.backbone, CompactResNet):
+            logits: Tensor = self(x)
+            return logits
+        filters = torch.einsum("orhw,rc->ochw", self.backbone.stem[0].weight, self.mixing.weights)
+        folded: Tensor = functional_call(self.backbone, {"stem.0.weight": filters}, (x,))
+        return folded
 
 
 def make_network(recipe: Recipe, stains: int, classes: int, mixed: bool = True, *, seed: int = 0) -> nn.Module:
