@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 from napari_attribution.errors import LabelError, RequestError, StainError, WellError
-from napari_attribution.training.labels import Labels, in_order, read_labels
+from napari_attribution.training.labels import Labels, counted, in_order, read_labels
 from napari_attribution.wells import Plate, Well
 from napari_attribution.wells.plate import Field, row_and_column
 from napari_attribution.wells.readers import names
@@ -257,12 +257,14 @@ def _sorted(
     notes = [*told.notes]
     for stain, which in lacking.items():
         notes.append(
-            f"The stain {stain} is missing in {_count(len(which), 'field')} ({names.listed(which)}): left out."
+            f"The stain {stain} is missing in {counted(len(which), 'field')} ({names.listed(which)}): left out."
         )
     if unlabelled:
-        notes.append(f"{_count(len(unlabelled), 'well')} without a label: left out.")
+        notes.append(f"{counted(len(unlabelled), 'well')} without a label: left out.")
     if unknown:
-        notes.append(f"{_count(len(unknown), 'label')} of wells without images ({names.listed(unknown)}): passed over.")
+        notes.append(
+            f"{counted(len(unknown), 'label')} of wells without images ({names.listed(unknown)}): passed over."
+        )
     gone = in_order(set(told.of.values()) - {well.label for well in kept})
     if gone:
         notes.append(f"No well of the class {names.listed(gone)} has images: the classifier will not know it.")
@@ -309,14 +311,10 @@ def _check(wells: Sequence[LabelledWell], unknown: Sequence[str], lacking: Mappi
     after = Counter(well.label for well in wells if well.fields)
     few = [label for label in in_order(before) if after[label] < 2]
     if few:
-        said = ", ".join(f"{label!r} ({_count(after[label], 'well')})" for label in few[:6])
+        said = ", ".join(f"{label!r} ({counted(after[label], 'well')})" for label in few[:6])
         lost = any(after[label] < before[label] for label in few)
         because = f" In the others the stain {' or '.join(lacking)} is missing." if lost else ""
         raise LabelError(
             f"Too few wells of the class{'es' * (len(few) > 1)} {said}: accuracy is measured on wells that were not learned from, "
             f"so each class needs three, better five.{because} Label more wells, or leave the class out."
         )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"

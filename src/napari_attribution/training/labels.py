@@ -96,6 +96,11 @@ def in_order(classes: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (name.casefold(), name)))
 
 
+def counted(number: int, thing: str) -> str:
+    """ "1 well", "2 wells"."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
 def _of_a_condition(condition: str, plates: Mapping[str, Plate]) -> Labels:
     told = [
         (
@@ -174,10 +179,9 @@ def _once(told: Iterable[tuple[str, str, str, str]], source: str) -> Labels:
         raise LabelError(
             f"The labels {other!r} and {cases[other.casefold()]!r} differ in upper and lower case only. Write the class in one way."
         )
-    notes = (
-        [f"{len(again)} wells are labelled more than once, each time the same: {names.listed(again)}."] if again else []
-    )
-    return Labels(found, source, tuple(notes))
+    are = "is" if len(again) == 1 else "are"
+    notes = [f"{counted(len(again), 'well')} {are} labelled more than once, each time the same: {names.listed(again)}."]
+    return Labels(found, source, tuple(notes if again else ()))
 
 
 def _key(given: Any) -> Key:
