@@ -25,7 +25,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import conv2d, softplus
 
 
 class DCMIX(nn.Module):
@@ -50,7 +50,8 @@ class DCMIX(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, h, w) stains to (N, R, h, w) blended channels."""
-        return torch.einsum("rc,nchw->nrhw", self.weights, x)
+        # A convolution and no other product: of it, it is known how to cut the saved network, and that it is a mixing layer.
+        return conv2d(x, self.weights[:, :, None, None])
 
     @property
     def importance(self) -> Tensor:
