@@ -62,6 +62,7 @@ class AskView(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("class", self.labels)
+        parts.align(self.plate.layout(), form, self.few.layout())
         inside = QVBoxLayout(asked)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(6)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_attribution.training.answer import TrainedClassifier
     from napari_attribution.training.moment import Moment
 
 
@@ -75,6 +76,18 @@ class Course:
                 values.append(float("nan") if loss is None else loss)
         if moment.importance is not None:
             self.importances[moment.seed] = moment.importance
+
+    def recall(self, answer: TrainedClassifier) -> None:
+        """Take over the curves of a training that is over, those of an earlier session among them; its best seed is seen."""
+        first = answer.record["recipe"]["first_seed"]
+        for network, histories in answer.histories.items():
+            for number, epochs in enumerate(histories):
+                self.curves[first + number, network] = Curve(
+                    list(range(1, len(epochs) + 1)),
+                    [epoch.training_loss for epoch in epochs],
+                    [epoch.validation_loss for epoch in epochs],
+                )
+        self.seed = first + answer.best
 
     def of_seed(self) -> dict[str, Curve]:
         """The curves of the seed that is under way, by network."""

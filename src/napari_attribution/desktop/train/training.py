@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 TRAIN, LOOK, COUNT, KEEP = "train", "look at plate", "count classes", "keep"
 """Kinds of jobs."""
 
-QUICK = {"size": 96, "seeds": 1, "epochs": 8, "batch": 8}
+QUICK = {"size": 96, "seeds": 1, "epochs": 15}
 """What of the recipe is another for the sample: its answer is there within a minute."""
 
 MOST_CLASSES = 12
@@ -170,7 +171,7 @@ class Training:
         if self.obstacle() or plate is None:
             self._changed()
             return
-        wanted, device = Wanted(**vars(state.wanted)), self.controller.state.device
+        wanted, device = replace(state.wanted), self.controller.state.device
         moments: SimpleQueue[Moment] = SimpleQueue()
         course = Course()
 
@@ -203,6 +204,7 @@ class Training:
 
         def done(answer: TrainedClassifier) -> None:
             state.running, state.answer, state.saved = False, answer, None
+            course.recall(answer)
             heard()
 
         def failed(failure: Failure) -> None:
@@ -235,7 +237,7 @@ class Training:
         state, answer = self.state, self.state.answer
         if answer is None:
             return
-        wanted = Wanted(**vars(state.wanted))
+        wanted = replace(state.wanted)
 
         def work(_report: Report) -> Path:
             where = answer.save(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,8 @@ from typing import Any
 
 from napari_attribution.desktop.keeping.remembered import SWITCH, where
 from napari_attribution.desktop.plates.wanted import WantedPlate
-from napari_attribution.keeping.files import written_whole
+from napari_attribution.keeping.files import check_folder, written_whole
+from napari_attribution.training.recipe import Recipe
 
 ASKED = "asked.json"
 """The file in the folder of a training that says what was asked."""
@@ -49,11 +51,11 @@ def begin(wanted: Wanted) -> Path:
 
     Raises
     ------
-    OSError
+    OutputError
         Where nothing can be written.
     """
     folder = folder_of(wanted)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_folder(folder)
     with written_whole(folder / ASKED) as temporary:
         temporary.write_text(json.dumps(asdict(wanted), indent=2), "utf-8")
     return folder
@@ -64,7 +66,9 @@ def unfinished() -> Wanted | None:
     begun = sorted(home().glob(f"*/{ASKED}"), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in begun:
         try:
-            return Wanted(**json.loads(file.read_text("utf-8")))
+            found = Wanted(**json.loads(file.read_text("utf-8")))
+            Recipe(**found.recipe)
+            return found
         except (OSError, ValueError, TypeError):
             continue
     return None
@@ -82,8 +86,6 @@ def forget(wanted: Wanted) -> None:
 
 def home() -> Path:
     """The folder of all trainings that were begun: the user's own, or one for as long as napari runs."""
-    import os
-
     settings = where()
     if settings is None:
         return _for_now()

@@ -120,7 +120,7 @@ def table(answer: TrainedClassifier) -> str:
     """Tab-separated, a line a stain under the names of the columns, for a spreadsheet."""
     lines = [("stain", "importance", "spread", "accuracy alone", "shapley", "permutation")]
     for at, stain in enumerate(answer.card.stains):
-        alone = float(np.mean(answer.accuracy[stain])) if stain in answer.accuracy else None
+        alone = float(np.nanmean(answer.accuracy[stain])) if stain in answer.accuracy else None
         numbers = (
             answer.importance[at],
             answer.spread[at],
@@ -131,15 +131,16 @@ def table(answer: TrainedClassifier) -> str:
         lines.append((stain, *(_number(value) for value in numbers)))
     for name in (MIXED, ALL):
         if name in answer.accuracy:
-            lines.append((network(name), "", "", _number(float(np.mean(answer.accuracy[name]))), "", ""))
+            lines.append((network(name), "", "", _number(float(np.nanmean(answer.accuracy[name]))), "", ""))
     return "\n".join("\t".join(line) for line in lines) + "\n"
 
 
 def percent(values: npt.ArrayLike) -> str:
-    """ "94 % ± 3"; of a single value "94 %"."""
+    """ "94 % ± 3"; of a single value "94 %". NaN, of a training that failed, does not count."""
     found = 100 * np.asarray(values, dtype=float).ravel()
+    found = found[np.isfinite(found)]
     spread = f" ± {found.std(ddof=1):.0f}" if found.size > 1 else ""
-    return f"{found.mean():.0f} %{spread}" if np.isfinite(found).all() and found.size else "–"
+    return f"{found.mean():.0f} %{spread}" if found.size else "–"
 
 
 def _shares(values: npt.ArrayLike | None) -> npt.NDArray[np.float64] | None:

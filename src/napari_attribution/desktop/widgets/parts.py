@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_attribution.desktop.widgets.form import shrinkable
 from napari_attribution.desktop.widgets.section import paint
@@ -69,6 +79,19 @@ def row(*widgets: QWidget) -> QHBoxLayout:
     for index, widget in enumerate(widgets):
         made.addWidget(widget, 1 if index == 0 else 0)
     return made
+
+
+def align(*forms: QFormLayout) -> None:
+    """Give the labels of forms that stand one below the other one width."""
+    labels = [
+        item.widget()
+        for form in forms
+        for number in range(form.rowCount())
+        if (item := form.itemAt(number, QFormLayout.ItemRole.LabelRole)) is not None
+    ]
+    width = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(width)
 
 
 def rule() -> QFrame:
