@@ -151,11 +151,11 @@ class _Training:
         """Split the wells, train every network, and measure each on the wells that are held out."""
         recipe, found = self.recipe, self.pixels.found
         parts = split(found, recipe.split_by, recipe.held_out, recipe.validation, seed)
-        wells = f"{len(parts.training)} wells"
         card = self.pixels.card(
             parts.training,
-            f"DCMIX of {', '.join(found.classes)}",
-            f"A classifier with a mixing layer, trained on {wells} by napari-attribution; labels: {found.source}.",
+            "DCMIX classifier",
+            f"Tells {', '.join(found.classes)}; trained by napari-attribution with a mixing layer on {len(parts.training)} wells, "
+            f"labelled by {found.source}.",
         )
         sides = [
             self.pixels.examples(side, card, self.scratch)

@@ -15,6 +15,8 @@ MOST_LOST = 0.03
 """By how much one blended channel may be less accurate than all stains."""
 LEAST_AGREEMENT = 0.5
 """Rank correlation of two orders of the stains."""
+LEAST_FOUND = 0.25
+"""Of the largest value that any measure finds: what another must find to have a say."""
 FEWEST = 4
 """Stains; of fewer, a rank correlation is one swap more or less, and only the first place is compared."""
 CERTAIN = 0.05
@@ -81,12 +83,14 @@ def orders_disagree(importance: Floats, others: Mapping[str, Floats], stains: Se
     importance : (C,) ndarray
         Shares of the mixing weights.
     others : mapping of name to (C,) ndarray
-        Such as "Shapley values".
+        Such as "the Shapley values", all in the same unit.
     """
     said = []
+    # A measure that finds next to nothing says nothing of the order: rearranged pixels, say, where brightness tells the class.
+    largest = max((float(values.max()) for values in others.values() if np.isfinite(values).all()), default=0.0)
     for name, values in others.items():
-        if not values.max() > 0:
-            continue  # it finds no stain that counts: rearranged pixels, say, where brightness alone tells the class
+        if not values.max() > LEAST_FOUND * largest:
+            continue
         ours, theirs = stains[int(importance.argmax())], stains[int(values.argmax())]
         if ours != theirs:
             said.append(

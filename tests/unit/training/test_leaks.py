@@ -52,7 +52,7 @@ def test_a_small_plate_whose_rows_are_the_classes_is_told():
 
 def test_chance_is_seldom_taken_for_a_leak():
     said = 0
-    for seed in range(30):
+    for seed in range(15):
         dealt = iter(np.random.default_rng(seed).permutation(list("ab" * 12)).tolist())
         said += len(leaks(plate_of(lambda row, column, plate, dealt=dealt: next(dealt), 4, 6)))
-    assert said <= 3  # 90 tests at 1 %
+    assert said <= 2  # 45 tests at 1 %

@@ -46,6 +46,16 @@ def test_orders_that_disagree():
     assert "agree on DNA, but order the other stains otherwise" in rest
     silent = {"a": np.full(4, np.nan), "b": np.zeros(4), "c": np.array([-3.0, -1.0, -2.0, -4.0])}
     assert orders_disagree(ours, silent, STAINS) == ()
+    faint = {"the Shapley values": 10 * ours, "the permutation values": np.array([0.1, 0.3, 0.0, 0.0])}
+    assert orders_disagree(ours, faint, STAINS) == ()
+    assert (
+        len(
+            orders_disagree(
+                ours, {name: values * 30 for name, values in faint.items()} | {"the Shapley values": ours}, STAINS
+            )
+        )
+        == 1
+    )
 
 
 def test_few_wells():
