@@ -190,6 +190,9 @@ def test_a_damaged_note_of_a_training_is_passed_over(home, text) -> None:
     (home / "damaged").mkdir(parents=True)
     (home / "damaged" / kept.ASKED).write_text(text)
     assert kept.unfinished() is None
+    for number in range(kept.MOST + 2):
+        kept.begin(kept.Wanted("plate", labels=f"drug {number}"))
+    assert len(list(home.iterdir())) == kept.MOST
     kept.begin(kept.Wanted("plate", labels="drug"))
     assert kept.unfinished().labels == "drug"
     assert json.loads((kept.folder_of(kept.unfinished()) / kept.ASKED).read_text())["labels"] == "drug"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SAME = 1e-3
 """By how much a share in the record may differ from that in the file, and still be of it."""
 
-NAMED = 4
+NAMED = 6
 """Stains that a sentence names."""
 
 
@@ -46,7 +46,7 @@ class Mixed:
         """ "This classifier has a DCMIX layer: GFP 82 %, DNA 18 %."."""
         order = sorted(range(len(self.stains)), key=lambda c: -self.importance[c])
         said = [f"{self.stains[c]} {100 * self.importance[c]:.0f} %" for c in order[:NAMED]]
-        return f"This classifier has a DCMIX layer: {', '.join(said)}{', …' if len(order) > NAMED else ''}."
+        return f"This classifier has a DCMIX layer: {', '.join(said)}{', …' if len(order) > NAMED else '.'}"
 
 
 def mixed(classifier: Classifier, path: Path) -> Mixed | None:

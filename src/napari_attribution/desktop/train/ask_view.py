@@ -62,7 +62,7 @@ class AskView(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("class", self.labels)
-        parts.align(self.plate.layout(), form, self.few.layout())
+        self._forms = (self.plate.layout(), form, self.few.layout())
         inside = QVBoxLayout(asked)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(6)
@@ -91,10 +91,15 @@ class AskView(QWidget):
         self.labels.activated.connect(lambda _at: training.want(labels=self.labels.currentData()))
         for form in (self.few, self.many):
             form.changed.connect(self._recipe_changed)
-        self.run.clicked.connect(lambda: training.run(anew=training.state.answer is not None))
+        self.run.clicked.connect(lambda: training.run(anew=training.state.again))
         self.anew.clicked.connect(lambda: training.run(anew=True))
         self.earlier.clicked.connect(training.go_on_with_earlier)
         self.cancel.clicked.connect(training.cancel)
+
+    def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Only now do the labels have the letters that they are shown in."""
+        super().showEvent(event)
+        parts.align(*self._forms)
 
     def _recipe_changed(self) -> None:
         chosen = {**self.few.values(), **self.many.values()}
@@ -134,8 +139,8 @@ class AskView(QWidget):
             part.setVisible(state.running)
         self.run.setVisible(not state.running)
         self.run.setEnabled(not obstacle)
-        begun = state.begun and state.answer is None
-        self.run.setText("Go on" if begun else "Train" if state.answer is None else "Train again")
+        begun = state.begun and not state.again
+        self.run.setText("Go on" if begun else "Train again" if state.again else "Train")
         self.anew.setVisible(not state.running and begun and not obstacle)
         self.earlier.setVisible(not state.running and state.earlier is not None)
         self.progress.setRange(0, state.course.total)

@@ -80,6 +80,7 @@ class Course:
     def recall(self, answer: TrainedClassifier) -> None:
         """Take over the curves of a training that is over, those of an earlier session among them; its best seed is seen."""
         first = answer.record["recipe"]["first_seed"]
+        self.curves = {}
         for network, histories in answer.histories.items():
             for number, epochs in enumerate(histories):
                 self.curves[first + number, network] = Curve(

@@ -40,6 +40,8 @@ class TrainState:
     earlier : Wanted, optional
         A training of an earlier session that was not finished; offered as long as nothing else is chosen.
     answer : TrainedClassifier, optional
+    trained : Wanted, optional
+        What the answer is of; the user may want something else by now.
     keeping : bool
         Whether the answer is being written.
     saved : Path, optional
@@ -58,9 +60,15 @@ class TrainState:
     begun: bool = False
     earlier: Wanted | None = None
     answer: TrainedClassifier | None = None
+    trained: Wanted | None = None
     keeping: bool = False
     saved: Path | None = None
     said: str = ""
+
+    @property
+    def again(self) -> bool:
+        """Whether what is wanted is what was trained already."""
+        return self.answer is not None and self.trained == self.wanted
 
     @property
     def stains(self) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 TRAIN, LOOK, COUNT, KEEP = "train", "look at plate", "count classes", "keep"
 """Kinds of jobs."""
 
-QUICK = {"size": 96, "seeds": 1, "epochs": 15}
-"""What of the recipe is another for the sample: its answer is there within a minute."""
+QUICK = {"size": 128, "seeds": 1, "epochs": 16}
+"""What of the recipe is another for the sample: its answer is there within about a minute."""
 
 MOST_CLASSES = 12
 """With more values, a condition is a number or a name of its own for every well, and no class."""
@@ -203,7 +203,7 @@ class Training:
             self._changed()
 
         def done(answer: TrainedClassifier) -> None:
-            state.running, state.answer, state.saved = False, answer, None
+            state.running, state.answer, state.trained, state.saved = False, answer, wanted, None
             course.recall(answer)
             heard()
 
@@ -234,18 +234,17 @@ class Training:
 
     def save(self, path: Path) -> None:
         """Write the answer: the classifier in both forms, its card, and all that was found."""
-        state, answer = self.state, self.state.answer
-        if answer is None:
+        state, answer, trained = self.state, self.state.answer, self.state.trained
+        if answer is None or trained is None:
             return
-        wanted = replace(state.wanted)
 
         def work(_report: Report) -> Path:
             where = answer.save(path)
-            kept.forget(wanted)
+            kept.forget(trained)
             return where
 
         def done(where: Path) -> None:
-            state.keeping, state.saved, state.begun = False, where, False
+            state.keeping, state.saved, state.begun = False, where, kept.begun(state.wanted)
             self._changed()
 
         state.keeping, state.failure = True, None

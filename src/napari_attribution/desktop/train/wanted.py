@@ -20,6 +20,9 @@ from napari_attribution.training.recipe import Recipe
 ASKED = "asked.json"
 """The file in the folder of a training that says what was asked."""
 
+MOST = 10
+"""Trainings that are kept without being saved; older ones make way."""
+
 
 @dataclass
 class Wanted(WantedPlate):
@@ -55,6 +58,9 @@ def begin(wanted: Wanted) -> Path:
         Where nothing can be written.
     """
     folder = folder_of(wanted)
+    for old in _by_age()[MOST - 1 :]:
+        if old != folder / ASKED:
+            shutil.rmtree(old.parent, ignore_errors=True)
     check_folder(folder)
     with written_whole(folder / ASKED) as temporary:
         temporary.write_text(json.dumps(asdict(wanted), indent=2), "utf-8")
@@ -63,8 +69,7 @@ def begin(wanted: Wanted) -> Path:
 
 def unfinished() -> Wanted | None:
     """The training that was begun last and whose answer was not saved; None where there is none."""
-    begun = sorted(home().glob(f"*/{ASKED}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in begun:
+    for file in _by_age():
         try:
             found = Wanted(**json.loads(file.read_text("utf-8")))
             Recipe(**found.recipe)
@@ -72,6 +77,11 @@ def unfinished() -> Wanted | None:
         except (OSError, ValueError, TypeError):
             continue
     return None
+
+
+def _by_age() -> list[Path]:
+    """What was asked of all that was begun, the latest first."""
+    return sorted(home().glob(f"*/{ASKED}"), key=lambda file: file.stat().st_mtime, reverse=True)
 
 
 def begun(wanted: Wanted) -> bool:

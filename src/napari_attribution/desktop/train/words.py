@@ -28,9 +28,13 @@ MIXED, ALL = "dcmix", "all stains"
 """Names of networks; any other is that of a stain."""
 
 COLUMNS = (
-    ("alone", "Accuracy, on wells held out, of the same network trained on this stain alone"),
+    ("accuracy alone", "Accuracy, on wells held out, of the same network trained on this stain alone"),
     ("Shapley", "What the stain adds to the trained network's score, on average over all orders of putting stains in"),
-    ("permutation", "What the trained network's score loses when the stain's pixels are shuffled in place"),
+    (
+        "permutation",
+        "What the trained network's score loses when the stain's pixels are shuffled in place; below zero, the noise that this "
+        "makes speaks for the class",
+    ),
 )
 """What stands beside the bars, each with its tooltip."""
 
