@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
-from napari_attribution.errors import LabelError, RequestError, StainError, WellError
+from napari_attribution.errors import LabelError, RequestError, StainError
 from napari_attribution.training.labels import Labels, counted, in_order, read_labels
+from napari_attribution.training.matching import check_enough, check_inside, of_only_plate
 from napari_attribution.wells import Plate, Well
-from napari_attribution.wells.plate import Field, row_and_column
+from napari_attribution.wells.plate import Field
 from napari_attribution.wells.readers import names
 
 Given = Plate | Sequence[Plate] | Sequence[Well]
@@ -128,8 +128,9 @@ def labelled(
         if len(fields)
     ]
     layouts = {name if several else "": plate.layout for name, plate in plates.items()}
-    _check_inside(told, plates)
-    return _sorted(places, _of_only_plate(told, plates), wanted, layouts)
+    of_these = of_only_plate(told, plates)
+    check_inside(of_these, plates)
+    return _sorted(places, of_these, wanted, layouts)
 
 
 def _named(given: Given) -> dict[str, Plate]:
@@ -190,44 +191,6 @@ def _stains(have: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...
     return chosen
 
 
-def _of_only_plate(told: Labels, plates: Mapping[str, Plate]) -> Labels:
-    """Where a table speaks of one plate and one is given, they are the same, whatever it is called."""
-    spoken = {plate for plate, _ in told.of}
-    (name, *others) = plates
-    if others or name.casefold() in spoken:
-        return told if others else replace(told, of=_for(told, ("", name.casefold())))
-    if len(spoken) > 1:
-        raise LabelError(
-            f"The labels are of the plates {names.listed(sorted(spoken - {''}))}, none of which is {name}. Correct the "
-            "column plate, or give the other plates."
-        )
-    return replace(told, of=_for(told, tuple(spoken)))
-
-
-def _for(told: Labels, plates: tuple[str, ...]) -> dict[tuple[str, str], str]:
-    """The labels of these plates as those of the only one; what is said of a plate by name goes before."""
-    return {("", well): label for plate in plates for (key, well), label in told.of.items() if key == plate}
-
-
-def _check_inside(told: Labels, plates: Mapping[str, Plate]) -> None:
-    """A well beyond the last row or column is a sign that the labels are of another plate."""
-    rows, columns = (max(plate.layout[axis] for plate in plates.values()) for axis in (0, 1))
-    outside = []
-    for _, well in told.of:
-        try:
-            row, place = row_and_column(well)
-        except WellError:
-            outside.append(well)
-        else:
-            if row >= rows or place >= columns:
-                outside.append(well)
-    if outside:
-        raise LabelError(
-            f"The labels name {len(outside)} well{'s' * (len(outside) > 1)} ({names.listed(outside)}) outside the plate of "
-            f"{rows} x {columns} wells. Give the labels of this plate."
-        )
-
-
 def _sorted(
     places: Sequence[tuple[str, str, str, tuple[Field | Well, ...]]],
     told: Labels,
@@ -252,7 +215,7 @@ def _sorted(
                 lacking.setdefault(stain, []).append(f"{plate}/{field.name}" if plate else field.name)
         wells.append(LabelledWell(name, plate, position, told.of[key], tuple(whole)))
     unknown = tuple(f"{plate}/{well}" if plate else well for plate, well in told.of if (plate, well) not in used)
-    _check(wells, unknown, lacking)
+    check_enough([well.label for well in wells], [well.label for well in wells if well.fields], unknown, lacking)
     kept = tuple(well for well in wells if well.fields)
     notes = [*told.notes]
     for stain, which in lacking.items():
@@ -293,28 +256,3 @@ def _missing(field: Field | Well, stains: Sequence[str]) -> list[str]:
 def _reduced(field: Field | Well, stains: Sequence[str]) -> Field | Well:
     """A field of which only these stains are asked, whatever else of it is missing."""
     return field if isinstance(field, Well) else replace(field, missing=(), stains=tuple(stains))
-
-
-def _check(wells: Sequence[LabelledWell], unknown: Sequence[str], lacking: Mapping[str, Sequence[str]]) -> None:
-    """That there are two classes at least, and two wells of each."""
-    if not wells:
-        raise LabelError(
-            f"None of the {len(unknown)} wells that the labels name ({names.listed(unknown)}) has images here. Give the labels "
-            "of this plate."
-        )
-    before = Counter(well.label for well in wells)
-    if len(before) == 1:
-        raise LabelError(
-            f"All {len(wells)} labelled wells are of one class, {wells[0].label!r}. A classifier needs wells of two classes at "
-            "least: label the controls too."
-        )
-    after = Counter(well.label for well in wells if well.fields)
-    few = [label for label in in_order(before) if after[label] < 2]
-    if few:
-        said = ", ".join(f"{label!r} ({counted(after[label], 'well')})" for label in few[:6])
-        lost = any(after[label] < before[label] for label in few)
-        because = f" In the others the stain {' or '.join(lacking)} is missing." if lost else ""
-        raise LabelError(
-            f"Too few wells of the class{'es' * (len(few) > 1)} {said}: accuracy is measured on wells that were not learned from, "
-            f"so each class needs three, better five.{because} Label more wells, or leave the class out."
-        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,27 +16,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
-from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.devices import choose_device
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
-from napari_attribution.errors import DeviceError, TrainingError
-from napari_attribution.training.answer import ALL_STAINS, MIXED, Floats, TrainedClassifier
-from napari_attribution.training.backbones import make_network
-from napari_attribution.training.examples import Examples
-from napari_attribution.training.fitting import Epoch, Fitted, fit
+from napari_attribution.errors import DeviceError
+from napari_attribution.training.answer import MIXED, TrainedClassifier
 from napari_attribution.training.labelled import Given, GivenLabels, labelled
-from napari_attribution.training.measuring import accuracy_by_well, measured
+from napari_attribution.training.measuring import measured
 from napari_attribution.training.moment import Moment
 from napari_attribution.training.pixels import Pixels
 from napari_attribution.training.preview import preview_of
 from napari_attribution.training.reading import read_pixels
 from napari_attribution.training.recipe import Recipe
 from napari_attribution.training.recording import record_of
-from napari_attribution.training.resuming import checkpoint_path, claim, plan_of
+from napari_attribution.training.resuming import claim, plan_of
 from napari_attribution.training.scratch import Scratch
-from napari_attribution.training.splitting import Split, check_parts, split
+from napari_attribution.training.seeds import Run, Training
+from napari_attribution.training.splitting import check_parts
 from napari_attribution.training.warnings import accuracy_lost, at_chance, orders_disagree, seeds_disagree
 
 Tell = Callable[[Moment], None]
@@ -107,107 +102,12 @@ def train_dcmix(
         plan = plan_of(pixels, recipe)
         if place is not None:
             claim(place, plan)
-        training = _Training(pixels, recipe, chosen, place, scratch, tell)
+        training = Training(pixels, recipe, chosen, place, scratch, tell)
         runs = [training.run(recipe.first_seed + number) for number in range(recipe.seeds)]
         best = min(range(len(runs)), key=lambda number: runs[number].loss)
         wells = [pixels.found.wells[number] for number in runs[best].split.held_out]
         importance = measured(runs[best].network, runs[best].card, wells, str(chosen), scratch.place, tell)
     return _answer(pixels, recipe, runs, best, importance, plan, str(chosen), time.perf_counter() - started)
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """What one seed came to; the mappings are of the networks."""
-
-    seed: int
-    split: Split
-    card: ClassifierCard
-    network: nn.Module
-    loss: float
-    importance: Floats
-    accuracy: dict[str, float] = field(default_factory=dict)
-    histories: dict[str, tuple[Epoch, ...]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-class _Training:
-    """The networks of all seeds, one after the other."""
-
-    def __init__(
-        self,
-        pixels: Pixels,
-        recipe: Recipe,
-        device: torch.device,
-        folder: Path | None,
-        scratch: Scratch,
-        tell: Tell | None,
-    ) -> None:
-        self.pixels, self.recipe, self.device = pixels, recipe, device
-        self.folder, self.scratch, self._tell = folder, scratch, tell
-        self.networks = (MIXED, *((ALL_STAINS, *pixels.found.stains) if recipe.compare else ()))
-        self.done = 0
-
-    def run(self, seed: int) -> _Run:
-        """Split the wells, train every network, and measure each on the wells that are held out."""
-        recipe, found = self.recipe, self.pixels.found
-        parts = split(found, recipe.split_by, recipe.held_out, recipe.validation, seed)
-        card = self.pixels.card(
-            parts.training,
-            "DCMIX classifier",
-            f"Tells {', '.join(found.classes)}; trained by napari-attribution with a mixing layer on {len(parts.training)} wells, "
-            f"labelled by {found.source}.",
-        )
-        sides = [
-            self.pixels.examples(side, card, self.scratch)
-            for side in (parts.training, parts.validation, parts.held_out)
-        ]
-        run: _Run | None = None
-        for name in self.networks:
-            stain = None if name in (MIXED, ALL_STAINS) else found.stains.index(name)
-            training, validation, held_out = (_of(side, stain) for side in sides)
-            try:
-                fitted = self._fit(name, training, validation, seed)
-            except TrainingError as error:
-                if run is None:
-                    raise
-                run.accuracy[name], run.histories[name] = float("nan"), ()
-                run.notes.append(f"The network of {name}, seed {seed}, could not be trained. {error}")
-                continue
-            if run is None:
-                assert fitted.importance is not None
-                loss = fitted.history[fitted.best_epoch - 1].validation_loss
-                run = _Run(seed, parts, card, fitted.network, loss, fitted.importance)
-            run.accuracy[name] = accuracy_by_well(fitted.network, held_out, self.device, recipe.batch)
-            run.histories[name] = fitted.history
-            run.notes.extend([f"The network of {name}, seed {seed}: {fitted.note}"] if fitted.note else [])
-        for side in sides:
-            self.scratch.let_go(side.inputs)
-        assert run is not None
-        return run
-
-    def _fit(self, name: str, training: Examples, validation: Examples, seed: int) -> Fitted:
-        network = make_network(
-            self.recipe, training.inputs.shape[1], len(self.pixels.found.classes), name == MIXED, seed=seed
-        )
-        kept = checkpoint_path(self.folder, seed, self.networks.index(name), name)
-        told = self._teller(name)
-        fitted = fit(
-            network, training, validation, self.recipe, seed=seed, device=self.device, checkpoint=kept, tell=told
-        )
-        self.done += 1
-        return fitted
-
-    def _teller(self, name: str) -> Tell | None:
-        """Epochs of this network as those of all networks."""
-        if (tell := self._tell) is None:
-            return None
-        before, total = self.done * self.recipe.epochs, len(self.networks) * self.recipe.seeds * self.recipe.epochs
-        return lambda moment: tell(replace(moment, done=before + moment.done, total=total, network=name))
-
-
-def _of(examples: Examples, stain: int | None) -> Examples:
-    """The same examples of one stain alone."""
-    return examples if stain is None else replace(examples, inputs=examples.inputs[:, stain : stain + 1])
 
 
 @contextmanager
@@ -223,7 +123,7 @@ def _room_on(device: torch.device) -> Iterator[None]:
 def _answer(
     pixels: Pixels,
     recipe: Recipe,
-    runs: Sequence[_Run],
+    runs: Sequence[Run],
     best: int,
     importance: dict[str, npt.NDArray[np.float64]],
     plan: dict[str, Any],
@@ -233,7 +133,7 @@ def _answer(
     found = pixels.found
     importances = np.stack([run.importance for run in runs])
     accuracy = {name: np.array([run.accuracy[name] for run in runs]) for name in runs[0].accuracy}
-    wells = min(len(run.split.held_out) for run in runs)
+    wells = len({number for run in runs for number in run.split.held_out})
     chance = float(np.mean([_commonest(found.wells[n].label for n in run.split.held_out) for run in runs]))
     warnings = (
         *(note for run in runs for note in run.notes),

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def at_chance(accuracy: Floats, chance: float, wells: int) -> tuple[str, ...]:
-    """Where as many wells are called right when all are called by the commonest class.
+    """Where calling all wells by the commonest class might come to as many right.
 
     Parameters
     ----------
@@ -34,21 +34,21 @@ def at_chance(accuracy: Floats, chance: float, wells: int) -> tuple[str, ...]:
     chance : float
         Share of the commonest class among them.
     wells : int
-        Held out for each seed.
+        How many were held out for one seed or another.
     """
     right = round(float(accuracy.mean()) * wells)
     by_chance = sum(math.comb(wells, n) * chance**n * (1 - chance) ** (wells - n) for n in range(right, wells + 1))
     if by_chance < CERTAIN:
         return ()
     return (
-        f"The classifier calls {right} of {wells} held-out wells right, which chance would do in {by_chance:.0%} of cases: "
-        "that it has learned the phenotype is not shown, so its weights may mean nothing. Label more wells.",
+        f"About {right} of {wells} held-out wells are called right, as many as by chance in {by_chance:.0%} of cases: too few "
+        "wells, or too few of them right, to show that the phenotype was learned. Its weights may mean nothing; label more wells.",
     )
 
 
 def accuracy_lost(accuracy: Mapping[str, Floats], mixers: int, wells: int) -> tuple[str, ...]:
     """Where the blended channels are more than 3 points less accurate than all stains."""
-    if "all stains" not in accuracy:
+    if not np.isfinite(accuracy.get("all stains", np.array([np.nan]))).any():
         return ()
     lost = float(np.nanmean(accuracy["all stains"]) - np.nanmean(accuracy["dcmix"]))
     if not lost > MOST_LOST:

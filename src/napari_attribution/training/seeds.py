@@ -1,0 +1,121 @@
+"""Seeds: what is trained for each of them, on a split of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from napari_attribution.classifiers.cards.card import ClassifierCard
+from napari_attribution.errors import TrainingError
+from napari_attribution.training.answer import ALL_STAINS, MIXED, Floats
+from napari_attribution.training.backbones import make_network
+from napari_attribution.training.examples import Examples
+from napari_attribution.training.fitting import Epoch, Fitted, fit
+from napari_attribution.training.measuring import accuracy_by_well
+from napari_attribution.training.moment import Moment
+from napari_attribution.training.pixels import Pixels
+from napari_attribution.training.recipe import Recipe
+from napari_attribution.training.resuming import checkpoint_path
+from napari_attribution.training.scratch import Scratch
+from napari_attribution.training.splitting import Split, split
+
+Tell = Callable[[Moment], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one seed came to; the mappings are of the networks."""
+
+    seed: int
+    split: Split
+    card: ClassifierCard
+    network: nn.Module
+    loss: float
+    importance: Floats
+    accuracy: dict[str, float] = field(default_factory=dict)
+    histories: dict[str, tuple[Epoch, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Training:
+    """The networks of all seeds, one after the other."""
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        recipe: Recipe,
+        device: torch.device,
+        folder: Path | None,
+        scratch: Scratch,
+        tell: Tell | None,
+    ) -> None:
+        self.pixels, self.recipe, self.device = pixels, recipe, device
+        self.folder, self.scratch, self._tell = folder, scratch, tell
+        self.networks = (MIXED, *((ALL_STAINS, *pixels.found.stains) if recipe.compare else ()))
+        self.done = 0
+
+    def run(self, seed: int) -> Run:
+        """Split the wells, train every network, and measure each on the wells that are held out."""
+        recipe, found = self.recipe, self.pixels.found
+        parts = split(found, recipe.split_by, recipe.held_out, recipe.validation, seed)
+        card = self.pixels.card(
+            parts.training,
+            "DCMIX classifier",
+            f"Tells {', '.join(found.classes)}; trained by napari-attribution with a mixing layer on {len(parts.training)} wells, "
+            f"labelled by {found.source}.",
+        )
+        sides = [
+            self.pixels.examples(side, card, self.scratch)
+            for side in (parts.training, parts.validation, parts.held_out)
+        ]
+        run: Run | None = None
+        for name in self.networks:
+            stain = None if name in (MIXED, ALL_STAINS) else found.stains.index(name)
+            training, validation, held_out = (_of(side, stain) for side in sides)
+            try:
+                fitted = self._fit(name, training, validation, seed)
+            except TrainingError as error:
+                if run is None:
+                    raise
+                run.accuracy[name], run.histories[name] = float("nan"), ()
+                run.notes.append(f"The network of {name}, seed {seed}, could not be trained. {error}")
+                continue
+            if run is None:
+                assert fitted.importance is not None
+                loss = fitted.history[fitted.best_epoch - 1].validation_loss
+                run = Run(seed, parts, card, fitted.network, loss, fitted.importance)
+            run.accuracy[name] = accuracy_by_well(fitted.network, held_out, self.device, recipe.batch)
+            run.histories[name] = fitted.history
+            run.notes.extend([f"The network of {name}, seed {seed}: {fitted.note}"] if fitted.note else [])
+        for side in sides:
+            self.scratch.let_go(side.inputs)
+        assert run is not None
+        return run
+
+    def _fit(self, name: str, training: Examples, validation: Examples, seed: int) -> Fitted:
+        network = make_network(
+            self.recipe, training.inputs.shape[1], len(self.pixels.found.classes), name == MIXED, seed=seed
+        )
+        kept = checkpoint_path(self.folder, seed, self.networks.index(name), name)
+        told = self._teller(name)
+        fitted = fit(
+            network, training, validation, self.recipe, seed=seed, device=self.device, checkpoint=kept, tell=told
+        )
+        self.done += 1
+        return fitted
+
+    def _teller(self, name: str) -> Tell | None:
+        """Epochs of this network as those of all networks."""
+        if (tell := self._tell) is None:
+            return None
+        before, total = self.done * self.recipe.epochs, len(self.networks) * self.recipe.seeds * self.recipe.epochs
+        return lambda moment: tell(replace(moment, done=before + moment.done, total=total, network=name))
+
+
+def _of(examples: Examples, stain: int | None) -> Examples:
+    """The same examples of one stain alone."""
+    return examples if stain is None else replace(examples, inputs=examples.inputs[:, stain : stain + 1])
