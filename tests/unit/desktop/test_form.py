@@ -5,6 +5,7 @@ from pydantic import BaseModel, Field
 
 from napari_attribution.desktop.widgets.form import Form
 from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.training.recipe import Recipe
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
@@ -30,6 +31,17 @@ def test_a_parameter_has_a_name_for_people_and_the_one_to_be_typed(qtbot):
     region.setValue(0)
     assert region.text() == "none: each place for itself"
     assert form.values()["region"] == 0
+
+
+def test_a_model_can_be_drawn_in_parts(qtbot):
+    few, rest = Form(Recipe, names=("seeds", "epochs")), Form(Recipe, names=("size", "compare"))
+    for form in (few, rest):
+        qtbot.addWidget(form)
+    assert list(few.fields) == ["seeds", "epochs"]
+    few.fields["seeds"].setValue(7)
+    assert few.values() == {"seeds": 7, "epochs": Recipe().epochs}
+    few.reset()
+    assert Recipe(**few.values(), **rest.values()) == Recipe()
 
 
 class Everything(BaseModel):
