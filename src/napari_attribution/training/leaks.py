@@ -69,9 +69,8 @@ def _told(places: npt.NDArray[np.generic], classes: Numbers) -> tuple[float, flo
 
 def _table(at: Numbers, classes: Numbers) -> npt.NDArray[np.float64]:
     """(places, classes) counts."""
-    counts = np.zeros((at.max() + 1, classes.max() + 1))
-    np.add.at(counts, (at, classes), 1)
-    return counts
+    places, kinds = at.max() + 1, classes.max() + 1
+    return np.bincount(at * kinds + classes, minlength=places * kinds).reshape(places, kinds).astype(np.float64)
 
 
 def _information(at: Numbers, classes: Numbers) -> float:
