@@ -23,6 +23,8 @@ from napari_attribution.classifiers.splitting.steps import Key, Step
 
 _CONVOLUTIONS = ("conv2d", "convolution", "_convolution")
 _VIEWS = ("slice", "unsqueeze", "view", "reshape", "index", "alias", "detach", "contiguous", "to")
+_SHAPES = ("size", "sym_size", "dim")
+"""What a network may ask of its input beside: how many there are."""
 _WEIGHT, _BIAS = 1, 2
 
 
@@ -64,7 +66,7 @@ def recognised(steps: tuple[Step, ...], x: Key, values: Mapping[Key, Any]) -> Mi
     values : mapping
         What is known without a run: weights, constants.
     """
-    readers = [step for step in steps if x in (*step.reads, *step.inner)]
+    readers = [step for step in steps if x in (*step.reads, *step.inner) and step.name not in _SHAPES]
     if len(readers) != 1 or readers[0].name not in _CONVOLUTIONS or readers[0].reads[0] != x:
         return None
     reads = readers[0].reads

@@ -34,7 +34,7 @@ class Network(nn.Module):
         self.reads_twice = reads_twice
 
     def forward(self, x):
-        scores = self.rest(self.blend(x))
+        scores = self.rest(self.blend(x)).reshape(x.shape[0], 2)
         if self.reads_twice:
             scores = scores + x.mean(dim=(1, 2, 3))[:, None]
         return scores
