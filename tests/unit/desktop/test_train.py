@@ -236,7 +236,7 @@ def answered(**changes):
         "accuracy": {"dcmix": np.array([0.9, 1.0]), "all stains": np.array([1.0, 1.0]), "GFP": np.array([0.8, np.nan])},
         "held_out": (6, 6),
         "chance": 0.5,
-        "shapley": np.array([-1.0, 4.0, 0.0]),
+        "shapley": np.array([-1.0, 4.0, -0.001]),
         "permutation": np.array([0.0, np.nan, 1.0]),
     }
     return SimpleNamespace(**(told | changes))
@@ -251,6 +251,7 @@ def test_the_answer_in_words_and_as_a_table() -> None:
     )
     assert words.beside(answer)["GFP"] == ("80 %", "80 %", "–")
     assert words.beside(answer)["DNA"] == ("–", "−20 %", "0 %")
+    assert words.beside(answer)["Mito"][1] == "0 %"
     lines = [line.split("\t") for line in words.table(answer).splitlines()]
     assert {len(line) for line in lines} == {6}
     assert lines[2] == ["GFP", "0.75", "0.07", "0.8", "4", ""]

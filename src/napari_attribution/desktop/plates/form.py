@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLineEdit, QWidget
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_attribution.desktop.explain import files
 from napari_attribution.desktop.explain.controller import Controller
@@ -33,7 +33,7 @@ class PlateForm(QWidget):
         self._controller = controller
         self._wanted = WantedPlate()
         self._build()
-        form = QFormLayout(self)
+        self.form = form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("plate", parts.row(self.plate, self.open_plate))
@@ -41,7 +41,12 @@ class PlateForm(QWidget):
         form.addRow("stains", self.stains)
         form.addRow("focal planes", self.project)
         form.addRow("conditions", parts.row(self.conditions, self.open_conditions))
-        form.addRow("", self.preview)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(form)
+        # Not a row of the form, which would not ask it again for its height when it gets another width.
+        layout.addWidget(self.preview)
         self._connect()
 
     def _build(self) -> None:

@@ -62,7 +62,7 @@ class AskView(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("class", self.labels)
-        self._forms = (self.plate.layout(), form, self.few.layout())
+        self._forms = (self.plate.form, form, self.few.layout())
         inside = QVBoxLayout(asked)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(6)
@@ -124,7 +124,7 @@ class AskView(QWidget):
         self.plate.render_state(wanted, state.preview)
         columns = state.plate.columns if state.plate is not None else ()
         parts.offer(self.labels, [(name, name) for name in columns] or [("none known", "")], wanted.labels)
-        self.labels.setEnabled(bool(columns))
+        self.labels.setEnabled(bool(columns) and not state.running)
         counts = state.counts
         parts.say(self.counts, words.counts(counts) if counts else "")
         parts.say(self.doubts, "\n".join(f"! {one}" for one in counts.warnings) if counts else "", "warn")
@@ -145,5 +145,5 @@ class AskView(QWidget):
         self.earlier.setVisible(not state.running and state.earlier is not None)
         self.progress.setRange(0, state.course.total)
         self.progress.setValue(state.course.done)
-        for part in (self.plate, self.labels, self.few, self.many):
+        for part in (self.plate, self.few, self.many):
             part.setEnabled(not state.running)

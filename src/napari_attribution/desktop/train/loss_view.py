@@ -36,15 +36,12 @@ class LossView(QWidget):
         self.chart = pg.PlotWidget()
         self.chart.setObjectName("loss_chart")
         self.chart.setToolTip(TIP)
-        self.chart.setFixedHeight(180)
+        self.chart.setFixedHeight(170)
         self.chart.setMenuEnabled(False)
         self.chart.setMouseEnabled(x=False, y=False)
         self.chart.hideButtons()
         plot = self.chart.getPlotItem()
         plot.setContentsMargins(0, 6, 10, 0)
-        plot.setLabel("bottom", "epoch")
-        plot.setLabel("left", "loss")
-        plot.getAxis("left").enableAutoSIPrefix(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -81,7 +78,8 @@ class LossView(QWidget):
             plot.plot(curve.epochs, curve.validation, pen=pen, **(dot if len(curve.epochs) == 1 else {}))
         self._fit(drawn)
         self.legend.setText(
-            " &nbsp; ".join(
+            "Loss by epoch: "
+            + " &nbsp; ".join(
                 f"<span style='color:{of.get(name, ink)}'>━</span>&nbsp;{network(name).replace(' ', '&nbsp;')}"
                 for name in drawn
             )

@@ -157,7 +157,7 @@ def _shares(values: npt.ArrayLike | None) -> npt.NDArray[np.float64] | None:
 
 
 def _share(values: npt.NDArray[np.float64] | None, at: int) -> str:
-    return "–" if values is None or not math.isfinite(values[at]) else f"{100 * values[at]:.0f} %".replace("-", "−")
+    return "–" if values is None or not math.isfinite(values[at]) else f"{round(100 * values[at])} %".replace("-", "−")
 
 
 def _at(values: npt.ArrayLike | None, at: int) -> float | None:
