@@ -40,6 +40,9 @@ class Recipe(BaseModel):
     )
     smoothing: float = Field(default=0.05, ge=0, lt=1, description="Label smoothing")
     mixing_rate: float = Field(default=0.05, gt=0, le=1, description="Largest step size of the mixing weights")
+    sparsity: float = Field(
+        default=0.1, ge=0, le=1, description="Pull of the mixing weights towards zero, as a share of their step size"
+    )
     crop: float = Field(
         default=0.5,
         gt=0.1,
