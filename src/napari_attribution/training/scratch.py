@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -64,12 +65,15 @@ class Scratch:
                 f"There is no room for {size / 2**30:.1f} GiB of pixels in {path.parent} ({error.strerror or error}). Make room, "
                 "or choose a smaller size."
             ) from None
+        with suppress(OSError):
+            path.unlink()  # where an open file may lose its name, nothing is left of it even after a kill
         return made
 
     def let_go(self, array: npt.NDArray[Any]) -> None:
         """Give the room of an array back."""
         if isinstance(array, np.memmap):
-            Path(str(array.filename)).unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(str(array.filename)).unlink()
         else:
             self._left += array.nbytes
 

@@ -20,6 +20,7 @@ import torch
 from napari_attribution.classifiers.devices import choose_device
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.errors import DeviceError
+from napari_attribution.keeping.files import check_folder
 from napari_attribution.training.answer import MIXED, TrainedClassifier
 from napari_attribution.training.labelled import Given, GivenLabels, labelled
 from napari_attribution.training.measuring import measured
@@ -94,9 +95,9 @@ def train_dcmix(
     chosen = choose_device(device)
     found = labelled(plates_or_wells, labels, column, stains)
     check_parts(found, recipe.split_by)
-    place = None if folder is None else Path(folder)
+    place = None if folder is None else check_folder(Path(folder))
     started = time.perf_counter()
-    with Scratch() as scratch, _room_on(chosen):
+    with Scratch(place) as scratch, _room_on(chosen):
         pixels = read_pixels(found, recipe.size, scratch, tell)
         check_parts(pixels.found, recipe.split_by)
         plan = plan_of(pixels, recipe)
