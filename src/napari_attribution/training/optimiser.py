@@ -13,10 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from napari_attribution.training.mixing import Mixing
 from napari_attribution.training.recipe import Recipe
 
 WARM_UP = 0.1
 """Share of the epochs in which the steps grow to their full size; over the rest they shrink to nothing, along a cosine."""
+
+LEAST_NORM = 0.5
+"""Below this norm, half of that which a mixer's weights start from, they are not pulled towards zero."""
 
 
 class Optimiser:
@@ -37,7 +41,8 @@ class Optimiser:
         groups = [{"params": backbone, "rate": recipe.learning_rate, "weight_decay": recipe.weight_decay}]
         if mixing:
             groups.append({"params": mixing, "rate": recipe.mixing_rate, "weight_decay": 0.0})
-        self._mixing, self._sparsity = mixing, recipe.sparsity
+        self._mixing: Mixing | None = getattr(network, "mixing", None)
+        self._sparsity = recipe.sparsity
         self._adam = torch.optim.AdamW(groups, lr=recipe.learning_rate)
         # Half precision without bfloat16's range: gradients are lifted out of where they would vanish.
         half = device.type == "cuda" and not torch.cuda.is_bf16_supported()
@@ -51,9 +56,16 @@ class Optimiser:
         self._scaler.scale(loss).backward()
         self._scaler.step(self._adam)
         self._scaler.update()
-        with torch.no_grad():
-            for parameter in self._mixing:
-                parameter.sub_(self._sparsity * self._adam.param_groups[-1]["lr"])
+        self._pull()
+
+    @torch.no_grad()
+    def _pull(self) -> None:
+        if self._mixing is None:
+            return
+        # Where no stain tells anything, nothing holds against the pull: it must not bring all weights to zero.
+        enough = self._mixing.weights.norm(dim=1, keepdim=True) > LEAST_NORM
+        for parameter in self._mixing.parameters():
+            parameter.sub_(self._sparsity * self._adam.param_groups[-1]["lr"] * enough)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values."""

@@ -83,6 +83,34 @@ def test_no_weight_is_below_zero_after_any_step(monkeypatch: pytest.MonkeyPatch)
     assert min(seen) < 0, "no step went below zero: this test shows nothing"
 
 
+def test_stains_that_tell_nothing_are_pulled_to_zero() -> None:
+    recipe = QUICK.model_copy(update={"least_steps": 12})
+    left, pulled = (
+        fitted(recipe.model_copy(update={"sparsity": sparsity}), toy(128)).importance for sparsity in (0.0, 0.5)
+    )
+    assert left is not None
+    assert pulled is not None
+    assert pulled[2] > left[2]
+    assert pulled[2] > 0.95
+
+
+def test_where_no_stain_tells_anything_the_pull_leaves_a_mixture() -> None:
+    rng = np.random.default_rng(0)
+    deaf = dataclasses.replace(TRAINING, classes=rng.integers(2, size=len(TRAINING)))
+    recipe = QUICK.model_copy(update={"sparsity": 1.0, "patience": 100, "least_steps": 12})
+    network, norms = make_network(recipe, 4, 2), list[float]()
+    fit(
+        network,
+        deaf,
+        VALIDATION,
+        recipe,
+        seed=0,
+        tell=lambda moment: norms.append(network.mixing.weights.norm().item()),
+    )
+    assert min(norms) > 0.25
+    assert max(norms) < 1, "the pull did nothing: this test shows nothing"
+
+
 def test_without_a_mixing_layer_there_is_no_importance() -> None:
     found = fitted(QUICK.model_copy(update={"epochs": 2}), mixed=False)
     assert found.importance is None
