@@ -70,6 +70,7 @@ def length(chart, color):
     return int((np.abs(colours(chart).astype(int) - wanted).max(axis=2) < 6).sum(axis=1).max())
 
 
+@pytest.mark.slow
 def test_from_the_sample_plate_to_an_answer_that_explains(window, train, qtbot, tmp_path, monkeypatch):
     state = train.training.state
     assert "Which stain carries a phenotype?" in text(train, "train_help")
@@ -152,7 +153,7 @@ def test_a_plate_and_a_table_are_chosen_and_bad_labels_are_told_in_words(window,
     wait(qtbot, lambda: state.counts is not None)
     assert "control: 12 wells" in text(train, "train_counts")
     assert not text(train, "train_failed")
-    choose(qtbot, train, "train_labels", "seed")
+    train.training.want(labels="seed")
     wait(qtbot, lambda: "Too few wells" in text(train, "train_failed"))
     choose(qtbot, train, "train_labels", "phenotype")
     wait(qtbot, train.findChild(QPushButton, "train").isEnabled)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
-from napari_attribution.desktop.layers.wells import well_layer_tuples
 from napari_attribution.desktop.plates.wanted import READING
 from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.train import wanted as kept
 from napari_attribution.desktop.train.course import Course
+from napari_attribution.desktop.train.outcome import Outcome
 from napari_attribution.desktop.train.state import TrainState
 from napari_attribution.desktop.train.wanted import Wanted
-from napari_attribution.errors import OutputError, WellError
+from napari_attribution.errors import OutputError
 
 if TYPE_CHECKING:
     from napari_attribution.training.answer import TrainedClassifier
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from napari_attribution.training.preview import Preview
     from napari_attribution.wells.plate import Plate
 
-TRAIN, LOOK, COUNT, KEEP = "train", "look at plate", "count classes", "keep"
+TRAIN, LOOK, COUNT = "train", "look at plate", "count classes"
 """Kinds of jobs."""
 
 QUICK = {"size": 128, "seeds": 1, "epochs": 16}
@@ -60,7 +58,9 @@ class Training:
         self.state = TrainState(earlier=kept.unfinished())
         # Another worker than that of the wells: these are looked at meanwhile.
         self.jobs = Jobs(post)
-        self._changed, self._opened = changed, opened
+        self._changed = changed
+        outcome = Outcome(controller, self.state, self.jobs, changed, self._failed, opened)
+        self.save, self.explain = outcome.save, outcome.explain
 
     def close(self) -> None:
         """Stop; what is done can go on later."""
@@ -230,54 +230,6 @@ class Training:
         state.said = "Stopped. What is done is kept: it can go on from there, also after napari was closed."
         self._changed()
 
-    # ---------------------------------------------------------------------------------------------------- answer
-
-    def save(self, path: Path) -> None:
-        """Write the answer: the classifier in both forms, its card, and all that was found."""
-        state, answer, trained = self.state, self.state.answer, self.state.trained
-        if answer is None or trained is None:
-            return
-
-        def work(_report: Report) -> Path:
-            where = answer.save(path)
-            kept.forget(trained)
-            return where
-
-        def done(where: Path) -> None:
-            state.keeping, state.saved, state.begun = False, where, kept.begun(state.wanted)
-            self._changed()
-
-        state.keeping, state.failure = True, None
-        self.jobs.start(KEEP, work, done, self._failed)
-        self._changed()
-
-    def explain(self) -> None:
-        """Hand the classifier over to the dock "Explain well", with a well of the plate where none is open."""
-        state, answer, plate, controller = self.state, self.state.answer, self.state.plate, self.controller
-        if answer is None:
-            return
-        saved, wants_well = state.saved, controller.state.well is None
-
-        def work(_report: Report) -> tuple[Path, str, list[Any]]:
-            path = saved
-            if path is None:
-                path = answer.save(Path(tempfile.mkdtemp(prefix="napari-attribution-trained-")) / "trained.pt")
-            name, tuples = a_well(plate) if wants_well and plate is not None else ("", [])
-            return path, name, tuples
-
-        def done(found: tuple[Path, str, list[Any]]) -> None:
-            path, name, tuples = found
-            state.keeping = False
-            if tuples:
-                controller.show_well(name, tuples)
-            controller.open_classifier(path)
-            self._opened()
-            self._changed()
-
-        state.keeping, state.failure = True, None
-        self.jobs.start(KEEP, work, done, self._failed)
-        self._changed()
-
 
 def likely_labels(plate: Plate) -> str:
     """The first condition that has a few values, else the first."""
@@ -286,13 +238,3 @@ def likely_labels(plate: Plate) -> str:
         if 2 <= len(values) <= MOST_CLASSES:
             return name
     return plate.columns[0] if plate.columns else ""
-
-
-def a_well(plate: Plate) -> tuple[str, list[Any]]:
-    """The first field that can be read, as layers are made of it; nothing where none can."""
-    for field in plate:
-        try:
-            return field.name, well_layer_tuples(field.read())
-        except WellError:
-            continue
-    return "", []
