@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -21,63 +20,16 @@ from napari_attribution.training.backbones import MixedNetwork
 from napari_attribution.training.checkpoints import key_of, read_checkpoint, write_checkpoint
 from napari_attribution.training.epochs import Indices, batches, rng_of
 from napari_attribution.training.examples import Examples
+from napari_attribution.training.fitted import Ending, Epoch, Fitted
 from napari_attribution.training.mixing import Mixing
 from napari_attribution.training.moment import Moment
 from napari_attribution.training.optimiser import Optimiser
 from napari_attribution.training.recipe import Recipe
 
+__all__ = ["Epoch", "Fitted", "fit"]
+
 LEAST_GAIN = 1e-3
 """By how much the validation loss must fall for an epoch to count as better."""
-
-Ending = Literal["early", "epochs", "not a number"]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to.
-
-    Parameters
-    ----------
-    training_loss : float
-        Mean over its steps.
-    validation_loss : float
-        Mean over the classes of their fields' mean.
-    accuracy : float
-        Share of the validation fields that are called right, 0 to 1.
-    importance : tuple of C float, optional
-        The mixing weights as shares.
-    """
-
-    training_loss: float
-    validation_loss: float
-    accuracy: float
-    importance: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A trained network.
-
-    Parameters
-    ----------
-    network : Module
-        On the CPU, to be scored with, with the weights of the best epoch; its mixing layer in the form that is saved.
-    importance : (C,) float64 ndarray or None
-        The shares of the stains, which sum to 1; None without a mixing layer.
-    history : tuple of Epoch
-    best_epoch : int
-        From 1.
-    ended : "early", "epochs" or "not a number"
-    note : str
-        What went wrong, as a sentence; most often empty.
-    """
-
-    network: nn.Module
-    importance: npt.NDArray[np.float64] | None
-    history: tuple[Epoch, ...]
-    best_epoch: int
-    ended: Ending
-    note: str = ""
 
 
 def fit(
