@@ -54,6 +54,8 @@ class Progress:
     def _said(self, moment: Moment) -> str:
         if moment.phase != "training":
             return f"{moment.phase:<9} {moment.done:,} of {moment.total:,}"
+        if moment.training_loss is None:
+            return f"seed {moment.seed:<4} {moment.network}, first epoch"
         said = (
             f"seed {moment.seed:<4} {moment.network}, epoch {moment.epoch}: loss {moment.training_loss:.3f}, validation "
             f"{moment.validation_loss:.3f}, accuracy {moment.accuracy:.0%}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -27,6 +28,9 @@ from napari_attribution.training.optimiser import Optimiser
 from napari_attribution.training.recipe import Recipe
 
 __all__ = ["Epoch", "Fitted", "fit"]
+
+EVERY = 0.25
+"""Seconds after which whoever listens may stop the training."""
 
 LEAST_GAIN = 1e-3
 """By how much the validation loss must fall for an epoch to count as better."""
@@ -60,7 +64,8 @@ def fit(
         Written after each epoch. Where it is there already, the training goes on from it; on the CPU to the same numbers, bit
         for bit, as if it had never stopped.
     tell : callable, optional
-        Called after each epoch. It may raise `Cancelled`; the checkpoint stays.
+        Called after each epoch, and within it a few times a second with what the last one came to. It may raise `Cancelled`; the
+        checkpoint stays.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def fit(
     OutputError
         For a checkpoint that cannot be written.
     """
-    return _Fit(network, training, validation, recipe, seed, torch.device(device), checkpoint).run(tell)
+    return _Fit(network, training, validation, recipe, seed, torch.device(device), checkpoint, tell).run()
 
 
 class _NotANumber(Exception):  # noqa: N818 - it says what it is
@@ -88,6 +93,7 @@ class _Fit:
         seed: int,
         device: torch.device,
         checkpoint: Path | None,
+        tell: Callable[[Moment], None] | None,
     ) -> None:
         # Convolutions of few channels are the quicker so on a CPU, by a quarter, and no slower elsewhere.
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -101,6 +107,7 @@ class _Fit:
         self.best_epoch = 0
         self.ended: Ending | None = None
         self.note = ""
+        self._tell, self._told = tell, time.monotonic()
         self.path = checkpoint
         self.key = key_of(training, validation, recipe, seed, network)
 
@@ -108,7 +115,7 @@ class _Fit:
     def mixing(self) -> Mixing | None:
         return getattr(self.network, "mixing", None)
 
-    def run(self, tell: Callable[[Moment], None] | None) -> Fitted:
+    def run(self) -> Fitted:
         self._go_on()
         while self.ended is None:
             try:
@@ -119,8 +126,8 @@ class _Fit:
                 self._judge()
             if self.path and self.best_epoch:
                 write_checkpoint(self.path, self.key, self._state())
-            if tell and self.note == "":
-                tell(self._moment())
+            if self.note == "":
+                self._tell_it()
         if not self.best_epoch:
             raise TrainingError(self.note)
         return self._fitted()
@@ -139,6 +146,8 @@ class _Fit:
                 losses.append(self._step(numbers, share, rng))
                 if not np.isfinite(losses[-1]):
                     raise _NotANumber(self._where(number, at + 1, numbers))
+                if time.monotonic() - self._told > EVERY:
+                    self._tell_it()
         loss, accuracy = self._validate()
         if not np.isfinite(loss):
             raise _NotANumber(
@@ -214,13 +223,14 @@ class _Fit:
             return f"Pixels of {', '.join(bad[:8])} are not finite: leave them out."
         return "Its pixels are finite: try a smaller learning_rate."
 
-    def _moment(self) -> Moment:
-        last = self.history[-1]
-        done = len(self.history)
-        return Moment(
-            "training", done, self.recipe.epochs, seed=self.seed, epoch=done, training_loss=last.training_loss,
-            validation_loss=last.validation_loss, accuracy=last.accuracy, importance=last.importance,
-        )  # fmt: skip
+    def _tell_it(self) -> None:
+        """What the last epoch came to, if there was one."""
+        self._told = time.monotonic()
+        if self._tell is None:
+            return
+        done, last = len(self.history), self.history[-1] if self.history else None
+        came_to = {} if last is None else asdict(last)
+        self._tell(Moment("training", done, self.recipe.epochs, seed=self.seed, epoch=done, **came_to))
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from torch import nn
 from training_toys import QUICK, toy
 
 from napari_attribution.errors import Cancelled, RecordError, TrainingError
+from napari_attribution.training import fitting
 from napari_attribution.training.backbones import make_network
 from napari_attribution.training.examples import Examples
 from napari_attribution.training.fitting import Fitted, fit
@@ -44,6 +46,12 @@ def same(one: Fitted, other: Fitted) -> bool:
     """To the last bit."""
     pair = one.network.state_dict(), other.network.state_dict()
     return one.history == other.history and all(torch.equal(pair[0][name], pair[1][name]) for name in pair[0])
+
+
+@pytest.fixture(autouse=True)
+def only_after_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine: what is told within an epoch is not told."""
+    monkeypatch.setattr(fitting, "EVERY", math.inf)
 
 
 @pytest.mark.parametrize("nonnegative", ["projection", "softplus"])
@@ -175,6 +183,24 @@ def test_cancelled_it_keeps_the_epochs_that_are_over_and_goes_on_from_them(tmp_p
     with pytest.raises(Cancelled):
         fitted(checkpoint=path, tell=stop)
     assert len(torch.load(path, weights_only=True)["history"]) == 2
+    assert same(fitted(checkpoint=path), fitted())
+
+
+def test_it_can_be_cancelled_within_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "EVERY", 0.0)
+    told: list[Moment] = []
+
+    def stop(moment: Moment) -> None:
+        told.append(moment)
+        if [one.epoch for one in told].count(1) == 3:
+            raise Cancelled("Stopped.")
+
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Cancelled):
+        fitted(checkpoint=path, tell=stop)
+    assert (told[0].epoch, told[0].training_loss, told[0].importance) == (0, None, None)
+    assert told[-1] == told[-2] == told[-3], "what the last epoch came to is told again"
+    monkeypatch.setattr(fitting, "EVERY", math.inf)
     assert same(fitted(checkpoint=path), fitted())
 
 
