@@ -10,7 +10,7 @@ planted   drawn cells (`sample_data/fields.py`) in which one stain is changed, o
           same cells. The stain that was changed must come first; accuracy beside the same network on all stains.
 bbbc013   BBBC013, rows A-D, dose rank 7 and more against 0: `train_dcmix` as it comes, with its comparisons. GFP must lead.
 decoys    graded digits in five channels, and a sixth ten times brighter, whose digits are drawn at random: it must come last.
-          The same without standardisation of the channels: there, too, its weight goes, only later.
+          The same without standardisation of the channels, beside it.
 cost      a training step with the mixing layer against the same backbone fed with the blended channel, in turns.
 
 The recipe's defaults were chosen on seeds from 100 on, and scenes of their own; what is told here is of the seeds 0 to 4. The
