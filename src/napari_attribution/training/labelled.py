@@ -165,7 +165,12 @@ def _of_wells(wells: Sequence[Well], labels: GivenLabels, column: str | None, st
     else:
         told = read_labels(labels, column)
     places = [("", found[0].position or "", name, tuple(found)) for name, found in together.items()]
-    return _sorted(places, told, _stains(wells[0].stains, stains), {})
+    # All that any well has: a well that lacks one falls out with a note, and no stain is dropped in silence.
+    have: dict[str, str] = {}
+    for well in wells:
+        for stain in well.stains:
+            have.setdefault(stain.casefold(), stain)
+    return _sorted(places, told, _stains(tuple(have.values()), stains), {})
 
 
 def _one_each(wells: Sequence[Well], classes: Sequence[Any]) -> Labels:

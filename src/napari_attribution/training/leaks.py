@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from napari_attribution.errors import WellError
 from napari_attribution.training.labelled import Labelled
 from napari_attribution.wells.plate import row_and_column
 
@@ -42,18 +43,26 @@ def leaks(found: Labelled) -> tuple[str, ...]:
 def _places(found: Labelled) -> dict[str, Sequence[int | str]]:
     """Where each well is, in the ways that are known of all and not the same for all."""
     places: dict[str, Sequence[int | str]] = {}
-    if all(well.position for well in found.wells) and found.layouts:
-        where = [row_and_column(well.position) for well in found.wells]
+    if where := _positions(found):
         places["the row of the plate"] = [row for row, _ in where]
         places["the column of the plate"] = [column for _, column in where]
-        ends = [found.layouts[well.plate] for well in found.wells]
-        places["lying at the rim of the plate"] = [
-            int(row in (0, end[0] - 1) or column in (0, end[1] - 1))
-            for (row, column), end in zip(where, ends, strict=True)
-        ]
+        if found.layouts:
+            ends = [found.layouts[well.plate] for well in found.wells]
+            places["lying at the rim of the plate"] = [
+                int(row in (0, end[0] - 1) or column in (0, end[1] - 1))
+                for (row, column), end in zip(where, ends, strict=True)
+            ]
     if len(found.plates) > 1:
         places["the plate a well is on"] = [well.plate for well in found.wells]
     return {kind: values for kind, values in places.items() if len(set(values)) > 1}
+
+
+def _positions(found: Labelled) -> list[tuple[int, int]]:
+    """Row and column of each well; empty where one's is not known, or is a name of another kind than B03."""
+    try:
+        return [row_and_column(well.position) for well in found.wells]
+    except WellError:
+        return []
 
 
 def _told(places: npt.NDArray[np.generic], classes: Numbers) -> tuple[float, float] | None:

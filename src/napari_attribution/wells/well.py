@@ -79,7 +79,7 @@ class Well:
                 if bad:
                     raise WellError(
                         f"The stain {stain} holds {bad:,} pixels that are not numbers (NaN or infinity). "
-                        "Replace them, for instance by the background, before asking for an explanation."
+                        "Replace them first, for instance by the background."
                     )
         pixels = pixels.view()
         pixels.flags.writeable = False

@@ -108,6 +108,16 @@ def test_wells_with_a_class_each():
         labelled([], [])
 
 
+def test_a_stain_that_the_first_well_lacks_is_not_dropped_for_all():
+    first, *rest = wells()
+    given = [Well(first.pixels[:2], STAINS[:2], position=first.position, field=1), *rest]
+    found = labelled(given, CLASSES)
+    assert found.stains == STAINS
+    assert len(found.wells) == 11
+    assert f"The stain {STAINS[2]} is missing in 1 field ({first.name}): left out." in found.notes
+    assert len(labelled(given, CLASSES, stains=STAINS[:2]).wells) == 12
+
+
 def test_nothing_is_read(plate, monkeypatch):
     monkeypatch.setattr("napari_attribution.wells.plate.Field.read", None)
     assert classes_and_counts(plate, CLASSES).classes == ("control", "hit")

@@ -1,5 +1,7 @@
 """Labels that go with the place on the plate are told; labels that do not are let be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,14 @@ def test_plates_that_tell_the_class():
     found = leaks(plate_of(lambda row, column, plate: "ab"[plate == "q"], 4, 6, ("p", "q")))
     assert len(found) == 1
     assert "the plate a well is on" in found[0]
+
+
+def test_wells_without_a_plate_have_rows_and_columns_too():
+    rows = plate_of(lambda row, column, plate: "ab"[row >= 4])
+    assert "the row of the plate" in leaks(replace(rows, layouts={}))[0]
+    for position in ("", "slide 3"):
+        nowhere = tuple(replace(well, position=position) for well in rows.wells)
+        assert leaks(replace(rows, wells=nowhere, layouts={})) == ()
 
 
 def test_a_chessboard_tells_nothing():
