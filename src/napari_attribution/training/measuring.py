@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
+from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.loading import load_classifier
-from napari_attribution.errors import AttributionError, Cancelled
+from napari_attribution.errors import WellError
 from napari_attribution.methods.channels.importance import channel_importance
 from napari_attribution.training.examples import Examples
 from napari_attribution.training.labelled import LabelledWell
@@ -55,8 +56,11 @@ def measured(
     device: str,
     place: Path,
     tell: Tell | None = None,
-) -> dict[str, npt.NDArray[np.float64]]:
+) -> tuple[dict[str, npt.NDArray[np.float64]], tuple[str, ...]]:
     """What each stain counts for to the saved network, by each of `ESTIMATORS`: (C,) means over the wells, a field of each.
+
+    Of a well the first field that can be read is taken. A sentence is added where of some wells none could: means are then over
+    the others, and NaN where there are none.
 
     Parameters
     ----------
@@ -67,6 +71,11 @@ def measured(
     device : str
     place : Path
         A folder, to save it in.
+
+    Raises
+    ------
+    DeviceError
+        For no room on the device.
     """
     weights = place / "network.pt"
     write_torchscript(network, weights)
@@ -76,20 +85,32 @@ def measured(
     ]
     values: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in ESTIMATORS}
     for number, well in enumerate(picked):
-        try:
-            field = well.fields[0]
-            pixels = field if isinstance(field, Well) else field.read()
-            found = {
-                name: channel_importance(classifier, pixels, name, score="contrast", null=False, accept_flaws=True)
-                for name in ESTIMATORS
-            }
-        except Cancelled:
-            raise
-        except AttributionError:
-            continue  # a field that cannot be read any more says nothing; the others do
-        for name, one in found.items():
-            values[name].append(one.mean)
+        for name, mean in _of_well(classifier, well).items():
+            values[name].append(mean)
         if tell:
             tell(Moment("measuring", number + 1, len(picked)))
-    C = len(card.stains)
-    return {name: np.mean(found, axis=0) if found else np.full(C, np.nan) for name, found in values.items()}
+    C, done = len(card.stains), len(values[ESTIMATORS[0]])
+    means = {name: np.mean(found, axis=0) if found else np.full(C, np.nan) for name, found in values.items()}
+    return means, () if done == len(picked) else (_in_part(done, len(picked)),)
+
+
+def _of_well(classifier: Classifier, well: LabelledWell) -> dict[str, npt.NDArray[np.float64]]:
+    """(C,) values by estimator in the first field that can be read; empty where none can be read any more."""
+    for field in well.fields:
+        try:
+            pixels = field if isinstance(field, Well) else field.read()
+            return {
+                name: channel_importance(classifier, pixels, name, score="contrast", null=False, accept_flaws=True).mean
+                for name in ESTIMATORS
+            }
+        except WellError:
+            continue
+    return {}
+
+
+def _in_part(done: int, asked: int) -> str:
+    what = "so there are none" if done == 0 else "so they are of those alone"
+    return (
+        f"The Shapley and permutation values were measured on {done} of {asked} wells, {what}: the others could not be read any "
+        "more. See that the plate can still be reached, and train again in the same folder."
+    )

@@ -107,8 +107,8 @@ def train_dcmix(
         runs = [training.run(recipe.first_seed + number) for number in range(recipe.seeds)]
         best = min(range(len(runs)), key=lambda number: runs[number].loss)
         wells = [pixels.found.wells[number] for number in runs[best].split.held_out]
-        importance = measured(runs[best].network, runs[best].card, wells, str(chosen), scratch.place, tell)
-    return _answer(pixels, recipe, runs, best, importance, plan, str(chosen), time.perf_counter() - started)
+        importance, unread = measured(runs[best].network, runs[best].card, wells, str(chosen), scratch.place, tell)
+    return _answer(pixels, recipe, runs, best, importance, unread, plan, str(chosen), time.perf_counter() - started)
 
 
 @contextmanager
@@ -127,6 +127,7 @@ def _answer(
     runs: Sequence[Run],
     best: int,
     importance: dict[str, npt.NDArray[np.float64]],
+    unread: tuple[str, ...],
     plan: dict[str, Any],
     device: str,
     seconds: float,
@@ -138,6 +139,7 @@ def _answer(
     chance = float(np.mean([_commonest(found.wells[n].label for n in run.split.held_out) for run in runs]))
     warnings = (
         *(note for run in runs for note in run.notes),
+        *unread,
         *preview_of(found).warnings,
         *at_chance(accuracy[MIXED], chance, wells),
         *accuracy_lost(accuracy, recipe.mixers, wells),
