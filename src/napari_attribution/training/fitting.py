@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +31,9 @@ __all__ = ["Epoch", "Fitted", "fit"]
 
 EVERY = 0.25
 """Seconds after which whoever listens may stop the training."""
+
+SETTLING = 5
+"""Batches over which the means of batch normalisation are taken."""
 
 LEAST_GAIN = 1e-3
 """By how much the validation loss must fall for an epoch to count as better."""
@@ -148,6 +151,7 @@ class _Fit:
                     raise _NotANumber(self._where(number, at + 1, numbers))
                 if time.monotonic() - self._told > EVERY:
                     self._tell_it()
+            self._settle(steps[-SETTLING:], rng)
         loss, accuracy = self._validate()
         if not np.isfinite(loss):
             raise _NotANumber(
@@ -169,6 +173,28 @@ class _Fit:
             if (mixing := self.mixing) is not None:
                 mixing.project()
         return found
+
+    @torch.no_grad()
+    def _settle(self, steps: Sequence[Indices], rng: np.random.Generator) -> None:
+        """Have batch normalisation take its means over some batches as the network now is.
+
+        Its running means are those of networks that no longer are; while the weights still move much, a network that calls its
+        training batches right calls all wells of the validation alike by them, and training would stop before it has begun.
+        (Wu & Johnson 2021, arXiv 2105.07576, section 3, "precise batch statistics".)
+        """
+        norms = [module for module in self.network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+        momenta = [norm.momentum for norm in norms]
+        if not norms:
+            return
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # The plain mean over all batches.
+        for numbers in steps:
+            x = self.augmentation.draw(self.training.inputs, numbers, rng)
+            with self._precision():
+                self._forward(x.to(self.device, memory_format=torch.channels_last))
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:

@@ -272,3 +272,18 @@ def test_inputs_may_be_half_precision_and_lie_in_a_file(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "inputs", np.float16, "w+", shape=half.inputs.shape)
     mapped[:] = half.inputs
     assert same(fitted(recipe, half), fitted(recipe, dataclasses.replace(half, inputs=mapped)))
+
+
+def test_batch_normalisation_knows_the_network_that_it_is_in() -> None:
+    plain = {"epochs": 1, "crop": 1, "turns": False, "brightness": 0}
+    network = fitted(QUICK.model_copy(update=plain)).network
+    norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    seen: list[torch.Tensor] = []
+    norm.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    with torch.no_grad():
+        network(torch.from_numpy(TRAINING.inputs.astype(np.float32)))
+    variance = seen[0].var(dim=(0, 2, 3), unbiased=False)
+    # Running means of ten steps would still be a third of the way from the 1 that they began at.
+    torch.testing.assert_close(norm.running_var, variance, rtol=0.1, atol=0)
+    assert norm.momentum == 0.1
+    assert ((variance - 1).abs() > 0.2).any(), "this would hold for means that were never taken"
