@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out is None and not options.preview:
         raise RequestError("--out is needed; only with --preview can it be left out.")
     recipe = recipe_of(options.set, options.seeds)
-    weights = None if options.preview else _free(Path(options.out))
+    weights = None if options.preview else _free(options.out)
     plates = _plates(options)
     stains = options.use.split(",") if options.use else None
     preview = classes_and_counts(plates, options.labels, column=options.column, stains=stains, split_by=recipe.split_by)
@@ -146,13 +146,21 @@ def _plates(options: argparse.Namespace) -> list[Plate]:
     return plates
 
 
-def _free(path: Path) -> Path:
-    """FILE.pt, where nothing is of that name yet: no training is to end with what cannot be written."""
+def _free(text: str) -> Path:
+    """FILE.pt, where nothing of that name is there yet: no training is to end with what cannot be written."""
     from napari_attribution.keeping.files import check_folder
 
-    stem = path.name.removesuffix(".pt2").removesuffix(".pt")
-    weights = path.with_name(f"{stem}.pt")
-    check_folder(weights.parent)
-    if weights.exists():
-        raise OutputError(f"{weights} is there already. Give another name, or move it away.")
-    return weights
+    path = Path(text)
+    if path.name in ("", "..", ".pt", ".pt2") or text.endswith("/") or path.is_dir():
+        raise RequestError(
+            f"--out {text!r} is a folder, or no name. Give the name of a file, such as {path / 'classifier'}."
+        )
+
+    from napari_attribution.training.saving import files_of
+
+    files = files_of(path)
+    check_folder(path.parent)
+    for file in files:
+        if file.exists():
+            raise OutputError(f"{file} is there already. Give another name, or move it away.")
+    return files[0]

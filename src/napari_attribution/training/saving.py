@@ -26,7 +26,8 @@ from napari_attribution.training.fitting import Epoch
 from napari_attribution.training.recipe import Recipe
 
 ENDING = ".training.json"
-_ENDINGS = (ENDING, ".bioimageio.yaml", ".pt2", ".pt")
+_ENDINGS = (".pt", ".pt2", ".bioimageio.yaml", ".test-input.npy", ".test-output.npy", ENDING)
+"""Of all that `save` writes."""
 _VERSION = 1
 _LARGEST = 64 * 2**20
 
@@ -54,6 +55,12 @@ def stem_of_file(path: Path) -> Path:
     """FILE of any of the files of a saved classifier."""
     ending = next((ending for ending in _ENDINGS if path.name.endswith(ending)), "")
     return path.with_name(path.name.removesuffix(ending))
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """All files that `save` writes, or writes anew."""
+    stem = stem_of_file(path)
+    return tuple(stem.with_name(f"{stem.name}{ending}") for ending in _ENDINGS)
 
 
 def save(answer: TrainedClassifier, path: Path) -> Path:

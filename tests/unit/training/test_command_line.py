@@ -110,6 +110,25 @@ def test_wrong_input_ends_with_a_sentence(folder, labels, tmp_path, monkeypatch,
     assert not (tmp_path / "x.pt").exists()
 
 
+@pytest.mark.parametrize("out", ["", ".", "..", "/", "made", "new/", ".pt"])
+def test_a_folder_is_no_name_for_a_classifier(folder, labels, tmp_path, monkeypatch, capsys, out):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made").mkdir()
+    assert main(asked(folder, labels, "--out", out)) == 2
+    assert f"--out {out!r} is a folder, or no name. Give the name of a file, such as " in capsys.readouterr().err
+
+
+def test_nothing_that_would_be_written_is_there_already(folder, labels, tmp_path, trained, capsys):
+    trained.save(tmp_path / "full" / "gfp")
+    written = sorted(file.name for file in (tmp_path / "full").iterdir())
+    assert len(written) == 6
+    for name in written:
+        (tmp_path / name).write_text("mine")
+        assert main(asked(folder, labels, "--out", tmp_path / "gfp.pt")) == 2
+        assert f"{name} is there already" in capsys.readouterr().err
+        (tmp_path / name).unlink()
+
+
 def test_stopped_with_control_c_the_same_command_goes_on_to_the_same(folder, labels, tmp_path, capsys, monkeypatch):
     settings = ["--seeds", 2, *QUICK, "--json"]
     assert main(asked(folder, labels, "--out", tmp_path / "whole", *settings)) == 0
