@@ -145,9 +145,10 @@ def _answer(
         *accuracy_lost(accuracy, recipe.mixers, wells),
         *seeds_disagree(importances, found.stains),
         *orders_disagree(
-            importances.mean(axis=0),
+            importances,
             {"the Shapley values": importance["shapley"], "the permutation values": importance["permutation"]},
             found.stains,
+            accuracy,
         ),
     )
     return TrainedClassifier(
