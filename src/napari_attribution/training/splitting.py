@@ -6,6 +6,7 @@ So a well stands on one side of a split as a whole, or, where `by` is "plate", a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,7 @@ import numpy as np
 
 from napari_attribution.errors import LabelError
 from napari_attribution.training.labelled import Labelled, LabelledWell
+from napari_attribution.training.labels import counted
 from napari_attribution.wells.readers import names
 
 SIDES = 3
@@ -68,25 +70,28 @@ def check_parts(found: Labelled, by: Literal["well", "plate"]) -> None:
     ------
     LabelError
     """
+    left_out = "".join(f" {note}" for note in found.notes)
     if by == "well":
-        few = [label for label in found.classes if sum(well.label == label for well in found.wells) < SIDES]
+        have = Counter(well.label for well in found.wells)
+        few = [label for label in found.classes if have[label] < SIDES]
         if few:
+            said = names.listed([f"{label} ({counted(have[label], 'well')})" for label in few])
             raise LabelError(
-                f"The two wells of the class{'es' * (len(few) > 1)} {names.listed(few)} cannot be parted in three: one "
-                "part trains, one decides when training stops, on one accuracy is measured. Label three wells a class at least."
+                f"Too few wells of the class{'es' * (len(few) > 1)} {said} to be parted in three: one part trains, one decides "
+                f"when training stops, on one accuracy is measured. Label three wells a class at least.{left_out}"
             )
         return
     if len(found.plates) < SIDES:
         raise LabelError(
             f"{len(found.plates)} plate{'s' * (len(found.plates) > 1)} cannot be parted in three (training, validation, held out). "
-            "Give three plates at least, or split by well."
+            f"Give three plates at least, or split by well.{left_out}"
         )
     for label in found.classes:
         on = {well.plate for well in found.wells if well.label == label}
         if len(on) < SIDES:
             raise LabelError(
                 f"The class {label!r} is on {len(on)} of the {len(found.plates)} plates only, so it cannot be on every "
-                "side of a split by plate. Split by well, or give more plates."
+                f"side of a split by plate. Split by well, or give more plates.{left_out}"
             )
 
 

@@ -49,7 +49,7 @@ def test_one_class_and_classes_of_one_or_two_wells(plate):
         labelled(plate, CLASSES | {"A01": "rare"})
     two = CLASSES | {"A01": "rare", "A02": "rare"}
     assert len(labelled(plate, two).classes) == 3
-    with pytest.raises(LabelError, match="The two wells of the class rare cannot be parted in three"):
+    with pytest.raises(LabelError, match=r"Too few wells of the class rare \(2 wells\) to be parted in three"):
         classes_and_counts(plate, two)
 
 

@@ -1,5 +1,7 @@
 """Wells are parted as a whole, every class on every side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,8 +49,11 @@ def test_shares_and_seeds():
 
 
 def test_what_cannot_be_parted():
-    with pytest.raises(LabelError, match="The two wells of the class b cannot be parted"):
-        split(made(*[("", "a")] * 5, *[("", "b")] * 2), "well", 0.25, 0.2, 0)
+    for count, said in ((1, r"1 well"), (2, r"2 wells")):
+        few = replace(made(*[("", "a")] * 5, *[("", "b")] * count), notes=("One field is left out.",))
+        match = rf"Too few wells of the class b \({said}\) to be parted in three.* One field is left out\.$"
+        with pytest.raises(LabelError, match=match):
+            split(few, "well", 0.25, 0.2, 0)
     with pytest.raises(LabelError, match="2 plates cannot be parted in three"):
         split(made(("p", "a"), ("p", "b"), ("q", "a"), ("q", "b")), "plate", 0.25, 0.2, 0)
     with pytest.raises(LabelError, match="The class 'b' is on 1 of the 3 plates only"):
