@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +80,7 @@ class Outcome:
         def work(_report: Report) -> tuple[Path, str, list[Any]]:
             path = saved
             if path is None:
-                path = answer.save(Path(tempfile.mkdtemp(prefix="napari-attribution-trained-")) / "trained.pt")
+                path = answer.save(Path(tempfile.mkdtemp(dir=unsaved())) / "trained.pt")
             name, tuples = a_well(plate) if wants_well and plate is not None else ("", [])
             return path, name, tuples
 
@@ -93,6 +96,17 @@ class Outcome:
         state.keeping, state.failure = True, None
         self._jobs.start(KEEP, work, done, self._failed)
         self._changed()
+
+
+@cache
+def unsaved() -> Path:
+    """A folder for classifiers that are explained with before they are saved.
+
+    It is gone when napari is: until then other docks may still read what lies in it, whether or not this one is closed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="napari-attribution-trained-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def a_well(plate: Plate) -> tuple[str, list[Any]]:
