@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import random
 import time
 import zipfile
@@ -174,7 +173,7 @@ def test_five_hundred_damaged_files(originals, tmp_path, record_property):
     path = tmp_path / "damaged.pt"
     x = np.random.default_rng(0).standard_normal((2, 3, 32, 32), dtype=np.float32)
     ends: Counter[str] = Counter()
-    crashes, slowest = [], 0.0
+    crashes, seconds = [], []
     with Trial() as trial:
         trial.load(originals[0], networks.card())  # the child's start is not the file's fault
         for index in range(COUNT):
@@ -197,11 +196,12 @@ def test_five_hundred_damaged_files(originals, tmp_path, record_property):
                 ends[type(error).__name__] += 1
                 if isinstance(error, TrialError):
                     crashes.append(f"{what}: {sentence}")
-            slowest = max(slowest, time.monotonic() - started)
-            # A machine that others use as well is as much slower.
-            assert slowest < AT_MOST * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), what
+            seconds.append(time.monotonic() - started)
+            # To open and to score have their limit each; what is over it is stopped by starting anew.
+            assert seconds[-1] < 4 * LIMIT, what
     record_property("ends", dict(ends))
-    print(dict(ends), f"slowest {slowest:.2f} s", *crashes, sep="\n")
+    print(dict(ends), f"slowest {max(seconds):.2f} s", *crashes, sep="\n")
+    assert np.percentile(seconds, 99) < AT_MOST
     assert ends["scores"] < COUNT // 2  # the damage is damage
     assert len(crashes) < COUNT // 100, crashes  # in the child, and said; but what can be recognised early should be
 
