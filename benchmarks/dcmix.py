@@ -187,13 +187,18 @@ def planted_all(processes: int, scenes: int, folder: Path) -> dict[str, Any]:
             found.append(one)
             print(one, flush=True)
     file.unlink()
-    told: dict[str, Any] = {"scenes": scenes, "stains": list(STAINS)}
-    for task in PLANTED:
+    return {"scenes": scenes, "stains": list(STAINS), **of_tasks(found)}
+
+
+def of_tasks(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """What each task came to, of those that are over."""
+    told: dict[str, Any] = {}
+    for task in dict.fromkeys(one["task"] for one in found):
         of_task, stains = [one for one in found if one["task"] == task], changed(task)
         first = [{STAINS[c] for c in np.argsort(one["importance"])[::-1][: len(stains)]} for one in of_task]
         told[task] = {
             "changed": sorted(stains),
-            "first": f"{sum(one == stains for one in first)} of {SEEDS}",
+            "first": f"{sum(one == stains for one in first)} of {len(of_task)}",
             "importance": mean_of([one["importance"] for one in of_task]),
             "accuracy": {
                 name: mean_of([one[name] for one in of_task])
