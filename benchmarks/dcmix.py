@@ -27,6 +27,7 @@ import multiprocessing
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -173,20 +174,18 @@ def planted_seed(asked: tuple[str, int]) -> dict[str, Any]:
     return found
 
 
-def planted_all(processes: int, scenes: int, folder: Path) -> dict[str, Any]:
+def planted_all(processes: int, scenes: int) -> dict[str, Any]:
     """All tasks and seeds."""
-    file = folder / f".dcmix-scenes-{scenes}.npy"
-    if not file.exists():
+    wanted, found = [(task, seed) for task in PLANTED for seed in range(SEEDS)], []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "scenes.npy")
         np.save(file, drawn(range(FIRST_SCENE, FIRST_SCENE + scenes), processes))
-    wanted = [(task, seed) for task in PLANTED for seed in range(SEEDS)]
-    with ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), initializer=_share, initargs=(str(file),)
-    ) as pool:
-        found = []
-        for one in pool.map(planted_seed, wanted):
-            found.append(one)
-            print(one, flush=True)
-    file.unlink()
+        with ProcessPoolExecutor(
+            processes, multiprocessing.get_context("spawn"), initializer=_share, initargs=(str(file),)
+        ) as pool:
+            for one in pool.map(planted_seed, wanted):
+                found.append(one)
+                print(one, flush=True)
     return {"scenes": scenes, "stains": list(STAINS), **of_tasks(found)}
 
 
@@ -437,7 +436,7 @@ def main() -> None:
     options = parser.parse_args()
     sections: dict[str, Callable[[], dict[str, Any]]] = {
         "graded": lambda: graded(options.processes),
-        "planted": lambda: planted_all(options.processes, options.scenes, options.out or Path()),
+        "planted": lambda: planted_all(options.processes, options.scenes),
         "bbbc013": lambda: bbbc013(options.bbbc013),
         "decoys": lambda: decoys(options.processes),
         "cost": lambda: cost(options.steps),
