@@ -416,7 +416,7 @@ def plot(kept: dict[str, Any], file: Path) -> None:
                     color="w" if share > 0.5 else "k",
                     fontsize=8,
                 )
-        right.set_title("Drawn cells; • stains that were changed")
+        right.set_title("Drawn cells; • changed")
     else:
         right.axis("off")
     figure.savefig(file, dpi=90)
