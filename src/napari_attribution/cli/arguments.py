@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_attribution.errors import RequestError
 
 if TYPE_CHECKING:
-    from napari_attribution.wells import Well
+    from napari_attribution.wells import Plate, Well
 
 
 def well(options: argparse.Namespace) -> Well:
@@ -74,6 +74,22 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < 1e6:
         raise argparse.ArgumentTypeError(f"a number of seconds is wanted, found {text!r}")
     return seconds
+
+
+def plate(options: argparse.Namespace, path: str) -> Plate:
+    """A plate, read as the options say; what its reader found is said."""
+    from napari_attribution.wells import read_plate
+
+    found = read_plate(
+        path,
+        stains=options.stains.split(",") if options.stains else None,
+        project=options.project,
+        pattern=options.pattern,
+        conditions=options.conditions,
+    )
+    for note in found.notes:
+        print(f"note    {note}", file=sys.stderr)
+    return found
 
 
 def reads_images(command: argparse.ArgumentParser) -> None:

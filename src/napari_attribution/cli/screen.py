@@ -78,23 +78,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(options: argparse.Namespace) -> int:
-    from napari_attribution.wells import read_plate
-
     if options.preview:
         print(_preview(options))
         return 0
     for name in ("classifier", "out"):
         if getattr(options, name) is None:
             raise RequestError(f"--{name} is needed; only with --preview can it be left out.")
-    plate = read_plate(
-        options.plate,
-        stains=options.stains.split(",") if options.stains else None,
-        project=options.project,
-        pattern=options.pattern,
-        conditions=options.conditions,
-    )
-    for note in plate.notes:
-        print(f"note    {note}", file=sys.stderr)
+    plate = arguments.plate(options, options.plate)
     try:
         results = _screen(options, plate)
     except KeyboardInterrupt:

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         raise RequestError("--out is needed; only with --preview can it be left out.")
     recipe = recipe_of(options.set, options.seeds)
     weights = None if options.preview else _free(options.out)
-    plates = _plates(options)
+    plates = [arguments.plate(options, path) for path in options.plate]
     stains = options.use.split(",") if options.use else None
     preview = classes_and_counts(plates, options.labels, column=options.column, stains=stains, split_by=recipe.split_by)
     if weights is None:
@@ -126,24 +126,6 @@ def recipe_of(settings: Sequence[str], seeds: int | None) -> Recipe:
             raise RequestError(f"A recipe has no {name!r}. It has {', '.join(Recipe.model_fields)}.") from None
         what = Recipe.model_fields[name].description
         raise RequestError(f"{name} cannot be {found['input']!r}: {found['msg']}. ({what}.)") from None
-
-
-def _plates(options: argparse.Namespace) -> list[Plate]:
-    from napari_attribution.wells import read_plate
-
-    plates = []
-    for path in options.plate:
-        plate = read_plate(
-            path,
-            stains=options.stains.split(",") if options.stains else None,
-            project=options.project,
-            pattern=options.pattern,
-            conditions=options.conditions,
-        )
-        for note in plate.notes:
-            print(f"note      {note}", file=sys.stderr)
-        plates.append(plate)
-    return plates
 
 
 def _free(text: str) -> Path:
