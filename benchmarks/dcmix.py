@@ -1,14 +1,18 @@
 """Whether the mixing weights of DCMIX name the stain that matters, where it is known which one does; and what they cost.
 
     python benchmarks/dcmix.py --out benchmarks/results [--only graded,planted,bbbc013,decoys,cost] [--bbbc013 FOLDER]
+        [--work FOLDER]
 
 graded    six channels of digits (scikit-learn's, enlarged to 32 x 32), each of which shows a digit of the example's class with a
           probability of its own: 0.95, 0.80, ... 0.20 (0.1 is chance). Spearman between the importance and that order, beside it
           what else could be asked: single-channel networks, four ways to ask the network on all channels, attention on its
           input. Then with two channels of noise, and with one channel there twice.
 planted   drawn cells (`sample_data/fields.py`) in which one stain is changed, one of two, or two at once; controls show the
-          same cells. The stain that was changed must come first; accuracy beside the same network on all stains.
-bbbc013   BBBC013, rows A-D, dose rank 7 and more against 0: `train_dcmix` as it comes, with its comparisons. GFP must lead.
+          same cells. The stain that was changed must come first; accuracy beside the same network on all stains. What else could
+          be asked is asked of the changed fields that are held out; networks for that purpose alone are trained for the
+          tasks of one stain and three seeds.
+bbbc013   BBBC013, rows A-D, dose rank 7 and more against 0: `train_dcmix` as it comes, with its comparisons. GFP must lead. Its
+          time is that of `train_dcmix` alone; what else could be asked comes after it.
 decoys    graded digits in five channels, and a sixth ten times brighter, whose digits are drawn at random: it must come last.
           The same without standardisation of the channels, beside it.
 cost      a training step with the mixing layer against the same backbone fed with the blended channel, in turns.
@@ -16,21 +20,20 @@ cost      a training step with the mixing layer against the same backbone fed wi
 The recipe's defaults were chosen on seeds from 100 on, and scenes of their own; what is told here is of the seeds 0 to 4. The
 seeds of a section run in two processes of one torch thread each; bbbc013 in this one, with as many threads as there are.
 Digits are neither turned nor cropped (a 6 is a 9 upside down); apart from that, and for 32 of them to a step and 10 epochs,
-the recipe is the default one. Each section is kept with its own date; one that is not asked for stays as it was.
+the recipe is the default one. Each section is kept with its own date; one that is not asked for stays as it was. With --work,
+what is over is kept in that folder, and a run that was stopped goes on there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -39,42 +42,37 @@ from typing import Any
 import dcmix_rivals as rivals
 import numpy as np
 import torch
-from dcmix_truths import CHANCE, GRADES, PHENOTYPES, STAINS, Task, changed, digits, drawn, planted
+from dcmix_jobs import ATTENTION, SINGLE, beside, in_turn, mean_of, shares, train
+from dcmix_page import page, plot
+from dcmix_truths import (
+    CHANCE,
+    GRADES,
+    PHENOTYPES,
+    STAINS,
+    TRANSLOCATION,
+    changed,
+    digits,
+    drawn,
+    of_wells,
+    planted,
+    translocation,
+)
 from torch.nn.functional import cross_entropy
 
 from napari_attribution.training.backbones import MixedNetwork, make_network
-from napari_attribution.training.fitting import Fitted, fit
 from napari_attribution.training.optimiser import Optimiser
 from napari_attribution.training.recipe import Recipe
 
 SEEDS = 5
 DIGITS = Recipe(size=32, crop=1, turns=False, batch=32, epochs=10)
 CELLS = Recipe()
-SINGLE = "single-channel accuracy"
-ATTENTION = "attention on the input"
 NOISE, COPIED = 2, 1
 DECOY = 10.0
 FIRST_SCENE = 50_000
+TRAINED_BESIDE = 3
+"""Seeds of the planted tasks of one stain for which rivals are trained as well."""
 TWO = ("mito fragmented", "actin fibres")
 PLANTED = (*PHENOTYPES, f"either: {', '.join(TWO)}", f"both: {', '.join(TWO)}", "each")
-
-
-def train(task: Task, recipe: Recipe, seed: int, how: str | int, standardised: bool = True) -> tuple[Fitted, float]:
-    """A network ("dcmix", "all", "attention", or that of one channel by its number), and its accuracy on what is held out."""
-    training, validation, held_out = task.sides(how if isinstance(how, int) else None, standardised)
-    channels, classes = training.inputs.shape[1], int(training.classes.max()) + 1
-    network = make_network(recipe, channels, classes, how == "dcmix", seed=seed)
-    if how == "attention":
-        torch.manual_seed(seed)
-        network = rivals.WithAttention(channels, network)
-    fitted = fit(network, training, validation, recipe, seed=seed)
-    return fitted, rivals.accuracy(fitted.network, held_out)
-
-
-def shares(fitted: Fitted) -> list[float]:
-    """The importances, rounded."""
-    assert fitted.importance is not None
-    return [round(float(share), 3) for share in fitted.importance]
 
 
 # ---------------------------------------------------------------------------------------------------------------- graded
@@ -82,15 +80,9 @@ def shares(fitted: Fitted) -> list[float]:
 
 def graded_seed(seed: int) -> dict[str, Any]:
     """One seed of the graded channels, with all that stands beside DCMIX, and of the two variants."""
-    torch.set_num_threads(1)
     task, truth = digits(seed), np.array(GRADES)
     mixed, right = train(task, DIGITS, seed, "dcmix")
-    whole, whole_right = train(task, DIGITS, seed, "all")
-    attention, attention_right = train(task, DIGITS, seed, "attention")
-    singles = [train(task, DIGITS, seed, channel)[1] for channel in range(len(GRADES))]
-    held_out = task.sides()[2]
-    values = rivals.asked(whole.network, held_out, count=60)
-    values |= {SINGLE: np.array(singles), ATTENTION: rivals.gates(attention.network, held_out)}  # type: ignore[arg-type]
+    others = beside(task, DIGITS, seed, count=60)
     noisy, noisy_right = train(digits(seed, (*GRADES, *[0.0] * NOISE)), DIGITS, seed, "dcmix")
     copy = len(GRADES)
     doubled, doubled_right = train(
@@ -102,8 +94,8 @@ def graded_seed(seed: int) -> dict[str, Any]:
     return {
         "importance": shares(mixed),
         "rho": {"DCMIX": rivals.rho(mixed.importance, truth)}  # type: ignore[arg-type]
-        | {name: rivals.rho(found, truth) for name, found in values.items()},
-        "accuracy": {"DCMIX": right, "all channels": whole_right, "attention": attention_right, "singles": singles},
+        | {name: rivals.rho(np.array(found), truth) for name, found in others["values"].items()},
+        "accuracy": {"DCMIX": right, **others["accuracy"]},
         "noise": {
             "importance": shares(noisy),
             "rho of the six": rivals.rho(np.array(shares(noisy))[: len(GRADES)], truth),
@@ -119,9 +111,9 @@ def graded_seed(seed: int) -> dict[str, Any]:
     }
 
 
-def graded(processes: int) -> dict[str, Any]:
+def graded(processes: int, kept: Path | None) -> dict[str, Any]:
     """All seeds."""
-    found = in_turn(graded_seed, range(SEEDS), processes)
+    found = in_turn(graded_seed, [(seed,) for seed in range(SEEDS)], processes, kept)
     rhos = {name: [round(one["rho"][name], 3) for one in found] for name in found[0]["rho"]}
     return {
         "agreement of the channels": list(GRADES),
@@ -161,75 +153,79 @@ def _share(file: str) -> None:
     torch.set_num_threads(1)
 
 
-def planted_seed(asked: tuple[str, int]) -> dict[str, Any]:
-    """One task of one seed: DCMIX and the same network on all stains; with two stains, two mixers as well."""
-    name, seed = asked
-    task = planted(_scenes, name, seed)
+def planted_seed(name: str, seed: int) -> dict[str, Any]:
+    """One task of one seed: DCMIX, and what else could be asked; with several stains changed, three mixers as well."""
+    task, several = planted(_scenes, name, seed), len(changed(name)) > 1
     mixed, right = train(task, CELLS, seed, "dcmix")
-    whole_right = train(task, CELLS, seed, "all")[1]
-    found = {"task": name, "importance": shares(mixed), "DCMIX": right, "all stains": whole_right}
-    if len(changed(name)) > 1:
-        several, several_right = train(task, CELLS.model_copy(update={"mixers": 3}), seed, "dcmix")
-        found |= {"three mixers": several_right, "importance of three": shares(several)}
+    trained = not several and seed < TRAINED_BESIDE
+    others = beside(task, CELLS, seed, count=12, hits=True, trained=trained)
+    found = {
+        "task": name,
+        "importance": shares(mixed),
+        "DCMIX": right,
+        "all stains": others["accuracy"].pop("all channels"),
+        **others,
+    }
+    if several:
+        three, three_right = train(task, CELLS.model_copy(update={"mixers": 3}), seed, "dcmix")
+        found |= {"three mixers": three_right, "importance of three": shares(three)}
     return found
 
 
-def planted_all(processes: int, scenes: int) -> dict[str, Any]:
+def planted_all(processes: int, scenes: int, kept: Path | None) -> dict[str, Any]:
     """All tasks and seeds."""
-    wanted, found = [(task, seed) for task in PLANTED for seed in range(SEEDS)], []
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "scenes.npy")
-        np.save(file, drawn(range(FIRST_SCENE, FIRST_SCENE + scenes), processes))
-        with ProcessPoolExecutor(
-            processes, multiprocessing.get_context("spawn"), initializer=_share, initargs=(str(file),)
-        ) as pool:
-            for one in pool.map(planted_seed, wanted):
-                found.append(one)
-                print(one, flush=True)
+        file = (kept or Path(folder)) / f"scenes-{FIRST_SCENE}-{scenes}.npy"
+        if not file.exists():
+            np.save(file, drawn(range(FIRST_SCENE, FIRST_SCENE + scenes), processes))
+        wanted = [(task, seed) for task in PLANTED for seed in range(SEEDS)]
+        found = in_turn(planted_seed, wanted, processes, kept, (_share, (str(file),)))
     return {"scenes": scenes, "stains": list(STAINS), **of_tasks(found)}
 
 
 def of_tasks(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """What each task came to, of those that are over."""
+    """What each task came to."""
     told: dict[str, Any] = {}
     for task in dict.fromkeys(one["task"] for one in found):
         of_task, stains = [one for one in found if one["task"] == task], changed(task)
-        first = [{STAINS[c] for c in np.argsort(one["importance"])[::-1][: len(stains)]} for one in of_task]
+        ways: dict[str, list[bool]] = {}
+        for one in of_task:
+            for way, values in {"DCMIX": one["importance"], **one["values"]}.items():
+                first = {STAINS[c] for c in np.argsort(values)[::-1][: len(stains)]}
+                ways.setdefault(way, []).append(first == stains)
+        right = ways.pop("DCMIX")
+        singles = [one["accuracy"]["singles"] for one in of_task if "singles" in one["accuracy"]]
         told[task] = {
             "changed": sorted(stains),
-            "first": f"{sum(one == stains for one in first)} of {len(of_task)}",
+            "first": f"{sum(right)} of {len(right)}",
             "importance": mean_of([one["importance"] for one in of_task]),
             "accuracy": {
                 name: mean_of([one[name] for one in of_task])
                 for name in ("DCMIX", "all stains", "three mixers")
                 if name in of_task[0]
-            },
-            "importance of three mixers": mean_of([one["importance of three"] for one in of_task])
-            if "three mixers" in of_task[0]
-            else "not measured",
+            }
+            | ({"each stain alone": mean_of(singles)} if singles else {}),
+            "first by other ways": {way: f"{sum(each)} of {len(each)}" for way, each in ways.items()},
         }
+        if "importance of three" in of_task[0]:
+            told[task]["importance of three mixers"] = mean_of([one["importance of three"] for one in of_task])
     return told
 
 
 # --------------------------------------------------------------------------------------------------------------- bbbc013
 
 
-def bbbc013(folder: Path) -> dict[str, Any]:
-    """`train_dcmix` on the real wells."""
-    import csv
+def bbbc013_seed(folder: str, seed: int) -> dict[str, Any]:
+    """What else could be asked of one seed's split."""
+    wells, labels = translocation(Path(folder))
+    return beside(of_wells(wells, labels, seed, CELLS.size), CELLS, seed, count=6, hits=True)
 
-    from napari_attribution import read_well
+
+def bbbc013(folder: Path, processes: int, kept: Path | None) -> dict[str, Any]:
+    """`train_dcmix` on the real wells."""
     from napari_attribution.training.train import train_dcmix
 
-    with (folder / "1049_Metadata.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["Row"] in "ABCD"]
-    wells, labels = [], []
-    for row in rows:
-        dose = int(float(row["SBS_Doses"]))
-        if dose == 0 or dose >= 7:
-            first = next(folder.glob(f"Channel1-*-{row['Row']}-{int(row['Column']):02d}.tif"))
-            wells.append(read_well(first, stains=("GFP", "DNA")))
-            labels.append("translocated" if dose else "untreated")
+    wells, labels = translocation(folder)
     recipe = Recipe(seeds=SEEDS)
     started, begun = time.perf_counter(), dict[int, float]()
 
@@ -239,14 +235,17 @@ def bbbc013(folder: Path) -> dict[str, Any]:
 
     answer = train_dcmix(wells, labels, recipe=recipe, device="cpu", tell=tell)
     total = time.perf_counter() - started
+    others = in_turn(bbbc013_seed, [(str(folder), seed) for seed in range(SEEDS)], processes, None)
+    first = {way: sum(one["values"][way][0] > one["values"][way][1] for one in others) for way in others[0]["values"]}
     return {
         "wells": len(wells),
         "threads": torch.get_num_threads(),
-        "seconds, all networks of five seeds": round(total),
+        "seconds of train_dcmix, all networks of five seeds": round(total),
         "seconds until the fourth seed began": round(begun[3]),
         "networks": SEEDS * 4,
         "GFP leads": f"{int((answer.importances[:, 0] > answer.importances[:, 1]).sum())} of {SEEDS}",
-        "importance of GFP and DNA, each seed": answer.importances.round(3).tolist(),
+        "GFP leads by other ways": {way: f"{count} of {SEEDS}" for way, count in first.items()},
+        f"importance of {' and '.join(TRANSLOCATION)}, each seed": answer.importances.round(3).tolist(),
         "held-out accuracy by well": {
             name: [round(float(a), 3) for a in each] for name, each in answer.accuracy.items()
         },
@@ -260,33 +259,32 @@ def bbbc013(folder: Path) -> dict[str, Any]:
 
 
 def decoy_seed(seed: int) -> dict[str, Any]:
-    """Five graded channels and a bright one that tells nothing, standardised and not."""
-    torch.set_num_threads(1)
+    """Five graded channels and a bright one that tells nothing, standardised and not; beside them what else could be asked."""
     task = digits(seed, (*GRADES[:-1], CHANCE), brighter={len(GRADES) - 1: DECOY})
     found: dict[str, Any] = {}
     for name, standardised in (("standardised", True), ("not standardised", False)):
         fitted, right = train(task, DIGITS, seed, "dcmix", standardised)
         found[name] = {"importance": shares(fitted), "accuracy": right}
-    return found
+    return found | beside(task, DIGITS, seed, count=60)
 
 
-def decoys(processes: int) -> dict[str, Any]:
+def decoys(processes: int, kept: Path | None) -> dict[str, Any]:
     """All seeds."""
-    found = in_turn(decoy_seed, range(SEEDS), processes)
-    told: dict[str, Any] = {
-        "agreement of the channels, the decoy last": [*GRADES[:-1], CHANCE],
-        "times brighter": DECOY,
-    }
+    found = in_turn(decoy_seed, [(seed,) for seed in range(SEEDS)], processes, kept)
+    decoy, truth = len(GRADES) - 1, np.array([*GRADES[:-1], CHANCE])
+    told: dict[str, Any] = {"agreement of the channels, the decoy last": truth.tolist(), "times brighter": DECOY}
     for name in ("standardised", "not standardised"):
         each = [one[name]["importance"] for one in found]
         told[name] = {
-            "decoy last": f"{sum(int(np.argmin(one)) == len(GRADES) - 1 for one in each)} of {SEEDS}",
-            "Spearman of each seed": [
-                round(rivals.rho(np.array(one), np.array([*GRADES[:-1], CHANCE])), 3) for one in each
-            ],
+            "decoy last": f"{sum(int(np.argmin(one)) == decoy for one in each)} of {SEEDS}",
+            "Spearman of each seed": [round(rivals.rho(np.array(one), truth), 3) for one in each],
             "importance": mean_of(each),
             "accuracy": mean_of([one[name]["accuracy"] for one in found]),
         }
+    told["decoy last by other ways, standardised"] = {
+        way: f"{sum(int(np.argmin(one['values'][way])) == decoy for one in found)} of {SEEDS}"
+        for way in (*rivals.ASKED, rivals.GRADIENTS, SINGLE, ATTENTION)
+    }
     return told
 
 
@@ -332,96 +330,6 @@ def ratio(one: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(one, other, strict=True))
 
 
-# --------------------------------------------------------------------------------------------------------------- telling
-
-
-def in_turn(work: Callable[[int], dict[str, Any]], seeds: range, processes: int) -> list[dict[str, Any]]:
-    """The seeds, in processes of their own."""
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        found = []
-        for seed, one in zip(seeds, pool.map(work, seeds), strict=True):
-            found.append(one)
-            print(f"seed {seed}: {json.dumps(one)}", flush=True)
-    return found
-
-
-def mean_of(each: list[Any]) -> Any:
-    """The mean over seeds of numbers or lists of numbers."""
-    mean = np.mean(each, axis=0).round(3)
-    return mean.tolist()
-
-
-def told(kept: dict[str, Any]) -> str:
-    """The results as a page."""
-    lines = ["# Which stain matters: DCMIX where it is known", "", "Made by `benchmarks/dcmix.py`, which says how.", ""]
-    lines += ["![Importances where the order is known](dcmix.png)", ""]
-    for name, found in kept.items():
-        lines += [
-            f"## {name}",
-            "",
-            f"{found['date']}, {found['machine']}; {found['seconds']} s; load average {found['load_average']['before']} "
-            f"before and {found['load_average']['after']} after.",
-            "",
-        ]
-        figures = {k: v for k, v in found.items() if k not in ("date", "machine", "load_average", "seconds")}
-        lines += ["| | |", "|---|---|", *(f"| {key} | {_cell(value)} |" for key, value in figures.items()), ""]
-    return "\n".join(lines)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dict):
-        return "<br>".join(f"{key}: {_cell(one)}" for key, one in value.items())
-    return (
-        ", ".join(f"[{_cell(one)}]" if isinstance(one, list) else str(one) for one in value)
-        if isinstance(value, list)
-        else str(value)
-    )
-
-
-def plot(kept: dict[str, Any], file: Path) -> None:
-    """Importance against what is known, and each way's Spearman."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
-    if "graded" in kept:
-        found = kept["graded"]
-        grades = found["agreement of the channels"]
-        for each in found["importance of each seed"]:
-            left.plot(grades, each, "o-", color="#0072b2", alpha=0.45, markersize=4)
-        left.set(
-            xlabel="share of examples whose digit agrees", ylabel="DCMIX importance", title="Graded channels, 5 seeds"
-        )
-        rhos = sorted(found["Spearman with the known order, mean"].items(), key=lambda item: item[1])
-        colours = ["#0072b2" if name == "DCMIX" else "#999999" for name, _ in rhos]
-        middle.barh([name for name, _ in rhos], [value for _, value in rhos], color=colours)
-        middle.set(xlabel="Spearman with the known order", title="Ways to ask", xlim=(min(0, *(v for _, v in rhos)), 1))
-    if "planted" in kept:
-        tasks = [task for task in PLANTED if task in kept["planted"]]
-        shown = np.array([kept["planted"][task]["importance"] for task in tasks])
-        right.imshow(shown, vmin=0, vmax=1, cmap="Blues")
-        right.set_xticks(range(len(STAINS)), STAINS)
-        right.set_yticks(range(len(tasks)), [task.replace(": ", ":\n") for task in tasks], fontsize=8)
-        for row, of_task in enumerate(shown):
-            for column, share in enumerate(of_task):
-                mark = "•" if STAINS[column] in kept["planted"][tasks[row]]["changed"] else ""
-                right.text(
-                    column,
-                    row,
-                    f"{share:.2f}{mark}",
-                    ha="center",
-                    va="center",
-                    color="w" if share > 0.5 else "k",
-                    fontsize=8,
-                )
-        right.set_title("Drawn cells; • changed")
-    else:
-        right.axis("off")
-    figure.savefig(file, dpi=90)
-
-
 def main() -> None:
     """Measure, tell, keep."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -433,12 +341,16 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=80, help="for planted: scenes that are drawn")
     parser.add_argument("--steps", type=int, default=60, help="for cost")
     parser.add_argument("--out", type=Path, help="folder in which to keep the results")
+    parser.add_argument("--work", type=Path, help="folder in which what is over is kept, and not done again")
     options = parser.parse_args()
+    if options.work:
+        options.work.mkdir(parents=True, exist_ok=True)
+    processes, work = options.processes, options.work
     sections: dict[str, Callable[[], dict[str, Any]]] = {
-        "graded": lambda: graded(options.processes),
-        "planted": lambda: planted_all(options.processes, options.scenes),
-        "bbbc013": lambda: bbbc013(options.bbbc013),
-        "decoys": lambda: decoys(options.processes),
+        "graded": lambda: graded(processes, work),
+        "planted": lambda: planted_all(processes, options.scenes, work),
+        "bbbc013": lambda: bbbc013(options.bbbc013, processes, work),
+        "decoys": lambda: decoys(processes, work),
         "cost": lambda: cost(options.steps),
     }
     file = options.out / "dcmix.json" if options.out else None
@@ -461,8 +373,8 @@ def main() -> None:
         if file:
             options.out.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
-            file.with_suffix(".md").write_text(told(kept), "utf-8")
-            plot(kept, file.with_suffix(".png"))
+            file.with_suffix(".md").write_text(page(kept), "utf-8")
+            plot(kept, STAINS, PLANTED, file.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -70,8 +70,11 @@ def accuracy(network: nn.Module, examples: Examples) -> float:
     return float((np.concatenate(right) == examples.classes).mean())
 
 
-def asked(network: nn.Module, examples: Examples, count: int) -> dict[str, np.ndarray]:
-    """Each way's (C,) value of the stains: the mean over so many held-out examples of what the logit of their class owes them."""
+def asked(network: nn.Module, examples: Examples, count: int, hits: bool = False) -> dict[str, np.ndarray]:
+    """Each way's (C,) value of the stains: the mean over so many held-out examples of what the logit of their class owes them.
+
+    `hits` leaves out the examples of the first class, which are controls.
+    """
     C, *size = examples.inputs.shape[1:]
     zeros, classes = [0.0] * C, int(examples.classes.max()) + 1
     card = ClassifierCard(
@@ -80,7 +83,8 @@ def asked(network: nn.Module, examples: Examples, count: int) -> dict[str, np.nd
     )  # fmt: skip
     classifier = Classifier(torchscript_network(torch.jit.script(network.eval()), torch.device("cpu")), card)
     values: dict[str, list[np.ndarray]] = {name: [] for name in (*ASKED, GRADIENTS)}
-    for number in np.linspace(0, len(examples) - 1, count).astype(int):
+    of = np.flatnonzero(examples.classes > 0) if hits else np.arange(len(examples))
+    for number in of[np.unique(np.linspace(0, len(of) - 1, min(count, len(of))).astype(int))]:
         x = torch.from_numpy(np.asarray(examples.inputs[number : number + 1], np.float32))
         problem = Problem(classifier, x, torch.zeros(1, C, 1, 1), Score("logit", int(examples.classes[number])))
         for name, estimator in ASKED.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from napari_attribution import Well, read_well
 from napari_attribution.training.examples import Examples
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_data"
@@ -190,3 +192,42 @@ def changed(task: str) -> set[str]:
         return set(CHANGED.values())
     names: Any = task.partition(": ")[2] or task
     return {CHANGED[name] for name in names.split(", ")}
+
+
+# ------------------------------------------------------------------------------------------------------------ real wells
+
+TRANSLOCATION = ("GFP", "DNA")
+
+
+def translocation(folder: Path) -> tuple[list[Well], list[str]]:
+    """BBBC013, rows A-D: the wells of no dose and of the doses from rank 7 on, and which of the two each is."""
+    with (folder / "1049_Metadata.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["Row"] in "ABCD"]
+    wells, labels = [], []
+    for row in rows:
+        dose = int(float(row["SBS_Doses"]))
+        if dose == 0 or dose >= 7:
+            first = next(folder.glob(f"Channel1-*-{row['Row']}-{int(row['Column']):02d}.tif"))
+            wells.append(read_well(first, stains=TRANSLOCATION))
+            labels.append("translocated" if dose else "untreated")
+    return wells, labels
+
+
+def of_wells(wells: Sequence[Well], labels: Sequence[str], seed: int, size: int) -> Task:
+    """Wells as a task; class 0 is the last by the alphabet. A quarter is held out, a fifth of the rest tells when to stop."""
+    raw = torch.from_numpy(np.stack([well.pixels for well in wells]).astype(np.float32))
+    pixels = interpolate(raw, size=(size, size), mode="bilinear", antialias=True, align_corners=False).numpy()
+    classes = np.array([sorted(set(labels), reverse=True).index(label) for label in labels], np.int64)
+    rng, sides = np.random.default_rng([seed, 19]), ([], [], [])  # type: ignore[var-annotated]
+    for known in np.unique(classes):
+        own = rng.permutation(np.flatnonzero(classes == known))
+        out = round(len(own) / 4)
+        stop = round((len(own) - out) / 5)
+        for side, part in zip(sides, (own[out + stop :], own[out : out + stop], own[:out]), strict=True):
+            side.extend(part)
+    return Task(
+        wells[0].stains,
+        tuple(pixels[side] for side in sides),
+        tuple(classes[side] for side in sides),
+        tuple([str(number) for number in side] for side in sides),
+    )
