@@ -21,7 +21,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.exported import exported_network
-from napari_attribution.classifiers.files.pt2_archive import open_pt2
+from napari_attribution.classifiers.files.pt2.opening import open_pt2
 from napari_attribution.classifiers.files.torchscript import torchscript_network
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.torchscript_graph import all_nodes

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from napari_attribution.classifiers.answers import reason
-from napari_attribution.classifiers.files.pt2_archive import open_pt2
+from napari_attribution.classifiers.files.pt2.opening import open_pt2
 from napari_attribution.classifiers.files.training_mode import refuse_training_mode
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.classifiers.mixing import recognised
