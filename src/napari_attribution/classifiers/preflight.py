@@ -13,7 +13,7 @@ from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.cards.io import weights_note
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.devices import find_device
-from napari_attribution.classifiers.files.trial import TIME_LIMIT
+from napari_attribution.classifiers.files.trial.limits import TIME_LIMIT
 from napari_attribution.classifiers.heeding import heed, heeding, within
 from napari_attribution.classifiers.preparation.normalisation import in_words
 from napari_attribution.classifiers.preparation.prepare import Prepared, prepare

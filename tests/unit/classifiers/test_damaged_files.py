@@ -15,7 +15,7 @@ import torch
 from shared_data import SHARED, needs_shared
 from torch import nn
 
-from napari_attribution.classifiers.files.trial import Trial
+from napari_attribution.classifiers.files.trial.trial import Trial
 from napari_attribution.errors import AttributionError, ClassifierError, TrialError
 
 COUNT = 500

@@ -14,7 +14,8 @@ from napari_attribution.classifiers.devices import choose_device
 from napari_attribution.classifiers.files.archive import check_archive
 from napari_attribution.classifiers.files.exported import open_exported
 from napari_attribution.classifiers.files.torchscript import open_torchscript
-from napari_attribution.classifiers.files.trial import TIME_LIMIT, try_out
+from napari_attribution.classifiers.files.trial.limits import TIME_LIMIT
+from napari_attribution.classifiers.files.trial.trying import try_out
 from napari_attribution.classifiers.heeding import heeding, within
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.errors import CardError, ClassifierError, DeviceError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_attribution.classifiers.files.trial import TIME_LIMIT
+from napari_attribution.classifiers.files.trial.limits import TIME_LIMIT
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.compare import words
 from napari_attribution.desktop.compare.picture import Paint, Picture, picture_of

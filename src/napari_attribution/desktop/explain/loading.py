@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
-from napari_attribution.classifiers.files.trial import TIME_LIMIT, is_wanted
+from napari_attribution.classifiers.files.trial.limits import TIME_LIMIT, is_wanted
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.mixed import Mixed, mixed
 from napari_attribution.desktop.explain.offering import still_possible

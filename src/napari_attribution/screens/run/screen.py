@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_attribution.classifiers.files.trial import TIME_LIMIT
+from napari_attribution.classifiers.files.trial.limits import TIME_LIMIT
 from napari_attribution.classifiers.heap import keep_memory
 from napari_attribution.screens.results.packages import check_packages
 from napari_attribution.screens.results.plate_file import write_plate

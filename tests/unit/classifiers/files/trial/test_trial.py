@@ -15,19 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_attribution import load_classifier
-from napari_attribution.classifiers.files import remembered, trial
-from napari_attribution.classifiers.files.trial import Trial
-from napari_attribution.errors import Cancelled, CardError, ClassifierError, DeviceError, TrialError
+from napari_attribution.classifiers.files.trial.trial import Trial
+from napari_attribution.errors import Cancelled, ClassifierError, DeviceError, TrialError
+
+from .conftest import Loops, saved
 
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="processes end by signals on POSIX only")
-
-
-class Loops(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        i = 1
-        while i > 0:
-            i = 1
-        return x.mean(dim=(2, 3))
 
 
 class LoopsForSome(nn.Module):
@@ -74,18 +67,6 @@ class Chatters(nn.Module):
 def shared():
     with Trial() as made:
         yield made
-
-
-@pytest.fixture
-def tried(monkeypatch, tmp_path):
-    """Switches the trial on, with a cache of its own."""
-    monkeypatch.setenv(trial.SWITCH, "1")
-    monkeypatch.setattr(remembered, "folder", lambda: tmp_path / "cache")
-    return tmp_path / "cache"
-
-
-def saved(module: nn.Module, folder: Path) -> Path:
-    return networks.save(module.eval(), folder / "net.pt")
 
 
 def is_alive(pid: int) -> bool:
@@ -184,7 +165,7 @@ def test_the_child_ends_with_its_parent(shared, tmp_path):
         "import json, sys, threading, time\n"
         "from pathlib import Path\n"
         "from napari_attribution.classifiers.cards.card import ClassifierCard\n"
-        "from napari_attribution.classifiers.files.trial import Trial\n"
+        "from napari_attribution.classifiers.files.trial.trial import Trial\n"
         "trial, card = Trial(), ClassifierCard(**json.loads(sys.argv[2]))\n"
         "threading.Thread(target=trial.load, args=(Path(sys.argv[1]), card)).start()\n"
         "while trial.pid is None: time.sleep(0.01)\n"
@@ -204,72 +185,11 @@ def test_the_child_ends_with_its_parent(shared, tmp_path):
     assert not is_alive(child)
 
 
-def test_loading_tries_a_new_file_out_and_remembers_it(tried, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(Trial, "load", lambda self, path, card, seconds, cancelled: asked.append((path.name, seconds)))
-    path = saved(networks.make("gap"), tmp_path)
-    for _ in range(2):
-        load_classifier(path, "cpu", networks.card(), time_limit=7)
-    assert asked == [("net.pt", 7)]
-    load_classifier(saved(networks.make("gated"), tmp_path), "cpu", networks.card())  # other bytes
-    load_classifier(path, "cpu", networks.card(size=64))  # other shapes
-    assert asked[1:] == [("net.pt", 60.0), ("net.pt", 60.0)]
-    remembered.forget()
-    load_classifier(path, "cpu", networks.card())
-    assert len(asked) == 4
-
-
-def test_loading_refuses_what_the_trial_refused(tried, tmp_path):
-    with pytest.raises(TrialError, match="took longer than 1 s"):
-        load_classifier(saved(Loops(), tmp_path), "cpu", networks.card(), time_limit=1)
-    assert not tried.exists()
-    with pytest.raises(Cancelled):
-        load_classifier(saved(Loops(), tmp_path), "cpu", networks.card(), cancelled=lambda: True)
-
-
-def test_a_file_that_is_trusted_is_not_tried_out(tried, tmp_path, monkeypatch):
-    monkeypatch.setattr(Trial, "load", lambda *_: pytest.fail("was tried out"))
-    path = saved(networks.make("gap"), tmp_path)
-    load_classifier(path, "cpu", networks.card(), time_limit=None)
-    monkeypatch.setenv(trial.SWITCH, "0")
-    load_classifier(path, "cpu", networks.card())
-
-
-def test_without_a_card_no_trial_is_made(tried, tmp_path, monkeypatch):
-    monkeypatch.setattr(Trial, "load", lambda *_: pytest.fail("was tried out"))
-    with pytest.raises(CardError, match="has no card"):
-        load_classifier(saved(networks.make("gap"), tmp_path), "cpu")
-
-
-def test_another_device_judges_for_itself(tried, tmp_path, monkeypatch):
-    """Half-precision networks and the like may run on a GPU only."""
-
-    def refuses(*_):
-        raise ClassifierError("not on the CPU.")
-
-    path = saved(networks.make("gap"), tmp_path)
-    monkeypatch.setattr(Trial, "load", refuses)
-    trial.try_out(path, networks.card(), 60.0, device="cuda")
-    with pytest.raises(ClassifierError, match="not on the CPU"):
-        trial.try_out(path, networks.card(), 60.0, device="cpu")
-    assert not tried.exists()
-
-
-def test_a_cache_that_cannot_be_written_does_not_matter(tried, tmp_path, monkeypatch):
-    monkeypatch.setattr(Trial, "load", lambda *_: None)
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setattr(remembered, "folder", lambda: tmp_path / "file" / "cache")
-    load_classifier(saved(networks.make("gap"), tmp_path), "cpu", networks.card())
-
-
-def test_no_second_python(tried, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
-    with pytest.raises(DeviceError, match=r"No second Python could be started.*NAPARI_ATTRIBUTION_TRIAL=0"):
-        load_classifier(saved(networks.make("gap"), tmp_path), "cpu", networks.card())
-
-
 def test_the_child_knows_no_window(shared, tmp_path):
     """It must start fast, and on computers without a screen."""
-    code = "import sys, json; from napari_attribution.classifiers.files import loading, trial; print(json.dumps(list(sys.modules)))"
+    code = (
+        "import sys, json; from napari_attribution.classifiers.files import loading; "
+        "from napari_attribution.classifiers.files.trial import child; print(json.dumps(list(sys.modules)))"
+    )
     modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert not {"napari", "qtpy", "magicgui", "PyQt6", "PySide6"} & set(modules)
