@@ -47,7 +47,7 @@ from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.exported import open_exported
 from napari_attribution.classifiers.files.loading import load_classifier
 from napari_attribution.classifiers.files.torchscript import open_torchscript
-from napari_attribution.classifiers.splitting.cuts import Halves
+from napari_attribution.classifiers.splitting.halves import Halves
 from napari_attribution.errors import AttributionError
 
 VERSIONS = ("torch", "monai", "transformers", "numpy")

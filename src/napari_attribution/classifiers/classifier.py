@@ -19,13 +19,13 @@ from napari_attribution.classifiers.memory import BUDGET, NEAR, batch_bytes, in_
 from napari_attribution.classifiers.mixing import Mixing
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.scorer import Scorer
-from napari_attribution.classifiers.splitting import cuts
+from napari_attribution.classifiers.splitting import work
 from napari_attribution.classifiers.splitting.beginnings import HeadBeginning
-from napari_attribution.classifiers.splitting.cuts import Carried
+from napari_attribution.classifiers.splitting.halves import Carried
 from napari_attribution.classifiers.splitting.splitter import Layer, Splitter
 from napari_attribution.errors import LayerError
 
-WITH_GRADIENT = cuts.WITH_GRADIENT
+WITH_GRADIENT = work.WITH_GRADIENT
 """What a forward with its input gradient costs, in forwards (measured on a ResNet-18-like network)."""
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.mixing import Mixing
-from napari_attribution.classifiers.splitting.cuts import Technique
+from napari_attribution.classifiers.splitting.techniques.technique import Technique
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from napari_attribution.classifiers.files.exported import exported_network
 from napari_attribution.classifiers.files.pt2.opening import open_pt2
 from napari_attribution.classifiers.files.torchscript import torchscript_network
 from napari_attribution.classifiers.network import Network
-from napari_attribution.classifiers.splitting.torchscript_graph import all_nodes
+from napari_attribution.classifiers.splitting.techniques.torchscript_graph import all_nodes
 from napari_attribution.errors import ClassifierError, RequestError
 
 

@@ -15,9 +15,9 @@ from napari_attribution.classifiers.files.training_mode import refuse_training_m
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.classifiers.mixing import recognised
 from napari_attribution.classifiers.network import Network
-from napari_attribution.classifiers.splitting.cuts import Technique
-from napari_attribution.classifiers.splitting.dispatch_capture import DispatchCapture
-from napari_attribution.classifiers.splitting.exported_cut import ExportedCut
+from napari_attribution.classifiers.splitting.techniques.dispatch_capture import DispatchCapture
+from napari_attribution.classifiers.splitting.techniques.exported_cut import ExportedCut
+from napari_attribution.classifiers.splitting.techniques.technique import Technique
 from napari_attribution.errors import ClassifierError, DeviceError
 
 

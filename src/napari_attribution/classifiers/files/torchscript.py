@@ -16,11 +16,11 @@ from napari_attribution.classifiers.files.training_mode import refuse_training_m
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.classifiers.mixing import Mixing, recognised
 from napari_attribution.classifiers.network import Network
-from napari_attribution.classifiers.splitting.cuts import Technique
-from napari_attribution.classifiers.splitting.dispatch_capture import DispatchCapture
-from napari_attribution.classifiers.splitting.graph_cut import GraphCut
-from napari_attribution.classifiers.splitting.graph_interpreter import GraphInterpreter
-from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
+from napari_attribution.classifiers.splitting.techniques.dispatch_capture import DispatchCapture
+from napari_attribution.classifiers.splitting.techniques.graph_cut import GraphCut
+from napari_attribution.classifiers.splitting.techniques.graph_interpreter import GraphInterpreter
+from napari_attribution.classifiers.splitting.techniques.technique import Technique
+from napari_attribution.classifiers.splitting.techniques.torchscript_graph import TorchScriptGraph
 from napari_attribution.errors import ClassifierError, DeviceError
 
 log = logging.getLogger(__name__)

@@ -16,21 +16,12 @@ import torch
 from torch import Tensor
 
 from napari_attribution.classifiers.memory import is_out_of_memory
-from napari_attribution.classifiers.splitting.cuts import (
-    WITH_GRADIENT,
-    Carried,
-    Crossing,
-    Cut,
-    Halves,
-    Place,
-    Technique,
-    carry_all,
-    multiplications,
-    parts_cleanly,
-    rules_of,
-    shares_behind,
-)
+from napari_attribution.classifiers.splitting.crossing import Crossing, carry_all, parts_cleanly, rules_of
+from napari_attribution.classifiers.splitting.cuts import Cut, Place
+from napari_attribution.classifiers.splitting.halves import Carried, Halves
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step, depending, last_reads, tensors
+from napari_attribution.classifiers.splitting.techniques.technique import Technique
+from napari_attribution.classifiers.splitting.work import WITH_GRADIENT, multiplications, shares_behind
 from napari_attribution.errors import LayerError
 
 _REARRANGE = (

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.answers import reason, same
 from napari_attribution.classifiers.memory import is_out_of_memory
-from napari_attribution.classifiers.splitting.cuts import Halves
+from napari_attribution.classifiers.splitting.halves import Halves
 from napari_attribution.errors import AttributionError, Cancelled
 
 _ROUNDING = 3e-4

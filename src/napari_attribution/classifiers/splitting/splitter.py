@@ -14,16 +14,13 @@ from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.memory import is_out_of_memory
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.beginnings import HeadBeginning, Heads
-from napari_attribution.classifiers.splitting.cuts import (
-    Cut,
-    Halves,
-    Technique,
-    find_cuts,
-    scores_of,
-)
+from napari_attribution.classifiers.splitting.cuts import Cut
+from napari_attribution.classifiers.splitting.finding import find_cuts, scores_of
 from napari_attribution.classifiers.splitting.guard import Whole, difference
+from napari_attribution.classifiers.splitting.halves import Halves
 from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.classifiers.splitting.steps import Program
+from napari_attribution.classifiers.splitting.techniques.technique import Technique
 from napari_attribution.errors import AttributionError, Cancelled, LayerError
 
 FEWEST_LOCATIONS = 16

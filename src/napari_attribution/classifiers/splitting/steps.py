@@ -1,7 +1,7 @@
 """Steps: a network as what it does, one operation after the other, whatever file it came from.
 
 TorchScript graphs and torch.export graphs are both read into steps; where locations lie (`geometry`) and where a network
-can be cut (`cuts`) is found out on these alone.
+can be cut (`finding`) is found out on these alone.
 """
 
 from __future__ import annotations

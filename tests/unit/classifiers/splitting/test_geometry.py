@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from napari_attribution.classifiers.files.exported import exported_network
 from napari_attribution.classifiers.files.torchscript import torchscript_network
-from napari_attribution.classifiers.splitting.cuts import Halves, find_cuts
+from napari_attribution.classifiers.splitting.finding import find_cuts
+from napari_attribution.classifiers.splitting.halves import Halves
 
 SIZE = 64
 

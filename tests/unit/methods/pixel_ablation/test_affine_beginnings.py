@@ -152,7 +152,7 @@ class TestSabotage:
 
 
 def test_a_rest_too_large_for_double_precision_is_run_as_it_is(opened, monkeypatch):
-    from napari_attribution.classifiers.splitting import exported_cut, graph_cut
+    from napari_attribution.classifiers.splitting.techniques import exported_cut, graph_cut
 
     network = made(*HEADS["flatten"](8))
     for how, module in (("scripted", graph_cut), ("exported", exported_cut)):

@@ -16,9 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_attribution.classifiers.splitting.cuts import MOST_DOUBLED, Crossing, Parts, Place, doubled
+from napari_attribution.classifiers.splitting.crossing import Crossing
+from napari_attribution.classifiers.splitting.cuts import Place
 from napari_attribution.classifiers.splitting.steps import Key, Program, tensors
-from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
+from napari_attribution.classifiers.splitting.techniques.doubling import MOST_DOUBLED, doubled
+from napari_attribution.classifiers.splitting.techniques.technique import Parts
+from napari_attribution.classifiers.splitting.techniques.torchscript_graph import TorchScriptGraph
 
 _META = torch.device("meta")
 _LARGE = 2**19

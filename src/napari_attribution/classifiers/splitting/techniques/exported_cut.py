@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from napari_attribution.classifiers.splitting.cuts import MOST_DOUBLED, Crossing, Parts, Place, doubled
+from napari_attribution.classifiers.splitting.crossing import Crossing
+from napari_attribution.classifiers.splitting.cuts import Place
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step, tensors
+from napari_attribution.classifiers.splitting.techniques.doubling import MOST_DOUBLED, doubled
+from napari_attribution.classifiers.splitting.techniques.technique import Parts
 
 
 class ExportedCut:

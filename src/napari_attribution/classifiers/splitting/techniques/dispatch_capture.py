@@ -14,8 +14,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from napari_attribution.classifiers.splitting.cuts import Crossing, Parts, Place
+from napari_attribution.classifiers.splitting.crossing import Crossing
+from napari_attribution.classifiers.splitting.cuts import Place
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step
+from napari_attribution.classifiers.splitting.techniques.technique import Parts
 from napari_attribution.errors import LayerError
 
 _X: Key = "x"

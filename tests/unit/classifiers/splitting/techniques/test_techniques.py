@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.exported import exported_network
 from napari_attribution.classifiers.network import Network
-from napari_attribution.classifiers.splitting.cuts import Halves, Parts, find_cuts
-from napari_attribution.classifiers.splitting.dispatch_capture import DispatchCapture
-from napari_attribution.classifiers.splitting.exported_cut import ExportedCut
-from napari_attribution.classifiers.splitting.graph_cut import GraphCut
-from napari_attribution.classifiers.splitting.graph_interpreter import GraphInterpreter
-from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
+from napari_attribution.classifiers.splitting.finding import find_cuts
+from napari_attribution.classifiers.splitting.halves import Halves
+from napari_attribution.classifiers.splitting.techniques.dispatch_capture import DispatchCapture
+from napari_attribution.classifiers.splitting.techniques.exported_cut import ExportedCut
+from napari_attribution.classifiers.splitting.techniques.graph_cut import GraphCut
+from napari_attribution.classifiers.splitting.techniques.graph_interpreter import GraphInterpreter
+from napari_attribution.classifiers.splitting.techniques.technique import Parts
+from napari_attribution.classifiers.splitting.techniques.torchscript_graph import TorchScriptGraph
 from napari_attribution.errors import LayerError
 
 CPU = torch.device("cpu")

@@ -4,9 +4,10 @@ import networks
 import pytest
 import torch
 
-from napari_attribution.classifiers.splitting.cuts import Halves, find_cuts
-from napari_attribution.classifiers.splitting.graph_cut import GraphCut
-from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
+from napari_attribution.classifiers.splitting.finding import find_cuts
+from napari_attribution.classifiers.splitting.halves import Halves
+from napari_attribution.classifiers.splitting.techniques.graph_cut import GraphCut
+from napari_attribution.classifiers.splitting.techniques.torchscript_graph import TorchScriptGraph
 
 
 @pytest.mark.parametrize("how", ["scripted", "traced"])

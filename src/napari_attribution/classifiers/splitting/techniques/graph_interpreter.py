@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_attribution.classifiers.splitting.cuts import Crossing, Parts, Place
+from napari_attribution.classifiers.splitting.crossing import Crossing
+from napari_attribution.classifiers.splitting.cuts import Place
 from napari_attribution.classifiers.splitting.steps import Key, Program, Step
-from napari_attribution.classifiers.splitting.torchscript_graph import TorchScriptGraph
+from napari_attribution.classifiers.splitting.techniques.technique import Parts
+from napari_attribution.classifiers.splitting.techniques.torchscript_graph import TorchScriptGraph
 from napari_attribution.errors import LayerError
 
 _X: Key = "x"
