@@ -20,7 +20,7 @@ from napari_attribution.classifiers.mixing import Mixing
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.scorer import Scorer
 from napari_attribution.classifiers.splitting import work
-from napari_attribution.classifiers.splitting.beginnings import HeadBeginning
+from napari_attribution.classifiers.splitting.beginnings.head_beginning import HeadBeginning
 from napari_attribution.classifiers.splitting.halves import Carried
 from napari_attribution.classifiers.splitting.splitter import Layer, Splitter
 from napari_attribution.errors import LayerError

@@ -13,7 +13,8 @@ from torch import Tensor
 from napari_attribution.classifiers.answers import reason
 from napari_attribution.classifiers.memory import is_out_of_memory
 from napari_attribution.classifiers.network import Network
-from napari_attribution.classifiers.splitting.beginnings import HeadBeginning, Heads
+from napari_attribution.classifiers.splitting.beginnings.head_beginning import HeadBeginning
+from napari_attribution.classifiers.splitting.beginnings.heads import Heads
 from napari_attribution.classifiers.splitting.cuts import Cut
 from napari_attribution.classifiers.splitting.finding import find_cuts, scores_of
 from napari_attribution.classifiers.splitting.guard import Whole, difference

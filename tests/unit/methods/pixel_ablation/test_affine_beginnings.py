@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from napari_attribution import Well, explain
-from napari_attribution.classifiers.splitting.beginnings import HeadBeginning
+from napari_attribution.classifiers.splitting.beginnings.head_beginning import HeadBeginning
 from napari_attribution.methods.cost import forwards_needed
 from napari_attribution.methods.parameters import PixelAblationCamParameters
 from napari_attribution.methods.pixel_ablation.drops import find_drops
@@ -133,9 +133,9 @@ class TestSabotage:
         self.refused("mean, two linear", opened)
 
     def test_a_step_that_is_not_affine_but_taken_for_one(self, opened, monkeypatch):
-        from napari_attribution.classifiers.splitting import beginnings
+        from napari_attribution.classifiers.splitting.beginnings import affine
 
-        monkeypatch.setattr(beginnings, "_OF_ITS_FIRST", (*beginnings._OF_ITS_FIRST, "tanh"))
+        monkeypatch.setattr(affine, "_OF_ITS_FIRST", (*affine._OF_ITS_FIRST, "tanh"))
         network = made(nn.Tanh(), nn.Flatten(), nn.Linear(768, 24), nn.ReLU(), nn.Linear(24, 3))
         classifier = opened(network)
         asked = problem(classifier)

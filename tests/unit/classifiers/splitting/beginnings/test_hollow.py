@@ -2,7 +2,7 @@
 
 import torch
 
-from napari_attribution.classifiers.splitting.beginnings import hollow
+from napari_attribution.classifiers.splitting.beginnings.hollow import hollow
 
 
 def test_shapes_stay_and_a_number_stays_a_number():
