@@ -18,7 +18,7 @@ from napari_attribution.classifiers.mixing import Mixing, recognised
 from napari_attribution.classifiers.network import Network
 from napari_attribution.classifiers.splitting.techniques.dispatch_capture import DispatchCapture
 from napari_attribution.classifiers.splitting.techniques.graph_cut import GraphCut
-from napari_attribution.classifiers.splitting.techniques.graph_interpreter import GraphInterpreter
+from napari_attribution.classifiers.splitting.techniques.interpreter.graph_interpreter import GraphInterpreter
 from napari_attribution.classifiers.splitting.techniques.technique import Technique
 from napari_attribution.classifiers.splitting.techniques.torchscript_graph import TorchScriptGraph
 from napari_attribution.errors import ClassifierError, DeviceError

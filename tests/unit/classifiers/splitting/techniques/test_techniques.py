@@ -15,7 +15,7 @@ from napari_attribution.classifiers.splitting.halves import Halves
 from napari_attribution.classifiers.splitting.techniques.dispatch_capture import DispatchCapture
 from napari_attribution.classifiers.splitting.techniques.exported_cut import ExportedCut
 from napari_attribution.classifiers.splitting.techniques.graph_cut import GraphCut
-from napari_attribution.classifiers.splitting.techniques.graph_interpreter import GraphInterpreter
+from napari_attribution.classifiers.splitting.techniques.interpreter.graph_interpreter import GraphInterpreter
 from napari_attribution.classifiers.splitting.techniques.technique import Parts
 from napari_attribution.classifiers.splitting.techniques.torchscript_graph import TorchScriptGraph
 from napari_attribution.errors import LayerError

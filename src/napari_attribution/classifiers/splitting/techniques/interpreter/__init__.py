@@ -1,0 +1,1 @@
+"""The graph interpreter, which runs a TorchScript graph node by node."""
