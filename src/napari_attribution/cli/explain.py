@@ -54,7 +54,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     from napari_attribution.classifiers import load_classifier
     from napari_attribution.faithfulness.explain import explain
-    from napari_attribution.methods.explain import check_parameters, find_method
+    from napari_attribution.methods.choosing import check_parameters, find_method
 
     keeping.check(options)
     parameters = _parameters(options.set)

@@ -152,7 +152,7 @@ def parameters_of(methods: Sequence[str], settings: Sequence[str]) -> dict[str, 
     RequestError
         For a name that none of the methods has.
     """
-    from napari_attribution.methods.explain import find_method
+    from napari_attribution.methods.choosing import find_method
 
     found: dict[str, dict[str, Any]] = {}
     for name, text in arguments.pairs(settings, "--set").items():

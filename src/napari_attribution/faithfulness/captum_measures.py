@@ -28,7 +28,8 @@ from napari_attribution.errors import RequestError
 from napari_attribution.faithfulness.ranking import count_of
 from napari_attribution.faithfulness.removal import keep, map_of
 from napari_attribution.faithfulness.sensitivity import patch_numbers
-from napari_attribution.methods.explain import Explained, check_parameters, find_method
+from napari_attribution.methods.answers.explained import Explained
+from napari_attribution.methods.choosing import check_parameters, find_method
 from napari_attribution.methods.problem import Problem
 
 MISSING = (

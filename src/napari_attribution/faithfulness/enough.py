@@ -28,7 +28,7 @@ from napari_attribution.faithfulness.ranking import check_map, count_of, ranks, 
 from napari_attribution.faithfulness.what_if import Verdict
 
 if TYPE_CHECKING:
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.methods.problem import Problem
 
 NEVER = 2.0

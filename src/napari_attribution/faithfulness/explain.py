@@ -12,8 +12,10 @@ import numpy.typing as npt
 from napari_attribution.errors import ClassifierError, DeviceError, RequestError
 from napari_attribution.faithfulness.quick import Quick, quick
 from napari_attribution.faithfulness.words import sentences
+from napari_attribution.methods.answers.explained import Explained
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.explain import Explained, Repeated, answer
+from napari_attribution.methods.explain import answer
+from napari_attribution.methods.progress import Repeated
 from napari_attribution.wells import Well
 from napari_attribution.wells.place import Place
 

@@ -38,7 +38,7 @@ from napari_attribution.faithfulness.ranking import Mask, top
 from napari_attribution.wells.place import Place
 
 if TYPE_CHECKING:
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.methods.problem import Problem
 
 SHARE = 0.2

@@ -123,7 +123,8 @@ def reactions(
     """
     from napari_attribution.classifiers.heeding import heeding
     from napari_attribution.faithfulness.weights import shuffled
-    from napari_attribution.methods.explain import Repeated, explain
+    from napari_attribution.methods.explain import explain
+    from napari_attribution.methods.progress import Repeated
 
     still_wanted = Repeated(progress)
     steps = len(layers) + 1

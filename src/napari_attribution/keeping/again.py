@@ -96,7 +96,7 @@ def is_the_records(recorded: Recorded, well: Well) -> bool:
 
 def _planes(well: Well) -> dict[str, int]:
     """Each channel's number by its hash."""
-    from napari_attribution.methods.record import sha256_of
+    from napari_attribution.methods.answers.record import sha256_of
 
     return {sha256_of(plane): index for index, plane in enumerate(well.pixels)}
 

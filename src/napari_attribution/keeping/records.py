@@ -141,7 +141,7 @@ def checked_record(record: Any, origin: str = "This") -> Recorded:
         ) from None
     except RecursionError:
         raise RecordError(f"{origin} is nested too deeply to be a record.") from None
-    from napari_attribution.methods.record import VERSION
+    from napari_attribution.methods.answers.record import VERSION
 
     if found.record_version > VERSION:
         raise RecordError(

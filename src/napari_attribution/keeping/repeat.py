@@ -109,7 +109,7 @@ def question_of(recorded: Recorded) -> dict[str, Any]:
     RequestError
         For a method or a parameter that does not exist.
     """
-    from napari_attribution.methods.explain import check_parameters, find_method
+    from napari_attribution.methods.choosing import check_parameters, find_method
 
     parameters = check_parameters(find_method(recorded.method), recorded.parameters)
     return {
@@ -146,7 +146,7 @@ def version_notes(recorded: Recorded) -> tuple[str, ...]:
 
 def is_same(recorded: Recorded, attribution: Attribution) -> bool | None:
     """Whether the map is the record's, bit for bit; None where the record does not say."""
-    from napari_attribution.methods.record import sha256_of
+    from napari_attribution.methods.answers.record import sha256_of
 
     then = recorded.result.sha256_of_map
     return None if then is None else sha256_of(attribution.values) == then

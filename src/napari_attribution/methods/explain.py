@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from napari_attribution.errors import DeviceError, RequestError
+from napari_attribution.errors import DeviceError
+from napari_attribution.methods.answers.assembling import assemble
+from napari_attribution.methods.answers.explained import Explained
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import ALL, Method
+from napari_attribution.methods.catalogue import Method
+from napari_attribution.methods.choosing import check_parameters, find_method
 from napari_attribution.methods.parameters import Parameters
+from napari_attribution.methods.progress import Repeated, windowed
 from napari_attribution.wells import Well
 from napari_attribution.wells.place import Place
 
@@ -28,47 +31,6 @@ if TYPE_CHECKING:
     from napari_attribution.classifiers.preparation.prepare import Prepared
     from napari_attribution.methods.ground import Ground
     from napari_attribution.methods.problem import Problem, Progress, Result
-    from napari_attribution.methods.score import Score
-
-
-@dataclass(frozen=True, eq=False)
-class Explained:
-    """An answer, and what it was made of.
-
-    Parameters
-    ----------
-    attribution : Attribution
-    prepared : Prepared
-        The inputs as they are, and their way back to the well.
-    problems : tuple of N Problem
-        One an input.
-    results : tuple of N Result
-    scores : (N, K) Tensor
-        The classifier's for each input, on the CPU.
-    """
-
-    attribution: Attribution
-    prepared: Prepared
-    problems: tuple[Problem, ...]
-    results: tuple[Result, ...]
-    scores: Tensor
-
-    def at_input(self, index: int = 0) -> npt.NDArray[np.float64]:
-        """The signed map of one input at the input's resolution, (h, w) or (C, h, w)."""
-        from napari_attribution.classifiers.preparation.prepare import lay
-
-        x, result = self.problems[index].x, self.results[index]
-        size = (x.shape[2], x.shape[3])
-        laid: npt.NDArray[np.float64] = lay(result.map, result.grid, size, size).numpy()
-        return laid
-
-    def within(self, index: int = 0) -> npt.NDArray[np.bool_] | None:
-        """The (h, w) places of one input that are not the fill already; None where all may be something else."""
-        place = self.attribution.place
-        if place is None or self.attribution.part is None:
-            return None
-        found: npt.NDArray[np.bool_] = (self.prepared.of_mask(place.mask)[index, 0] > 0).numpy()
-        return found
 
 
 def explain(*question: Any, **settings: Any) -> Attribution:
@@ -143,9 +105,9 @@ def answer(
     """
     from napari_attribution.classifiers.heeding import heeding
     from napari_attribution.classifiers.memory import is_out_of_memory, no_room
+    from napari_attribution.methods.answers.record import make_record, sha256_of
     from napari_attribution.methods.ground import Ground
     from napari_attribution.methods.parts import part_of
-    from napari_attribution.methods.record import make_record, sha256_of
 
     started = time.perf_counter()
     classifier.forwards = 0.0
@@ -178,7 +140,7 @@ def answer(
     record |= {"cells": None if cells is None else np.asarray(cells).tolist(), "accept_flaws": accept_flaws}
     if place is not None:
         record |= {"place": place.record, "part": part.record if part else None}
-    attribution = _assemble(
+    attribution = assemble(
         classifier,
         well,
         prepared,
@@ -196,26 +158,6 @@ def answer(
     found["sha256_of_map"] = sha256_of(attribution.values)
     attribution = replace(attribution, record={**attribution.record, "result": found})
     return Explained(attribution, prepared, tuple(problems), tuple(results), scores)
-
-
-class Repeated:
-    """A progress that can be reported again, unchanged, from within a long forward: whoever listens may cancel there."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._last = (0, 0)
-        self._asked = 0.0
-
-    def __call__(self, done: int, total: int) -> None:
-        self._last = (done, total)
-        if self._progress is not None:
-            self._progress(done, total)
-
-    def check(self) -> None:
-        """Report the same again, at most twenty times a second."""
-        if self._progress is not None and time.monotonic() - self._asked > 0.05:
-            self._asked = time.monotonic()
-            self._progress(*self._last)
 
 
 def _compute(
@@ -240,7 +182,7 @@ def _compute(
         target,
         against,
         settings.fill,
-        lambda index, count: _windowed(progress, index, count),
+        lambda index, count: windowed(progress, index, count),
         kept,
         known,
     )
@@ -258,108 +200,9 @@ def _kept(classifier: Classifier, prepared: Prepared, place: Place | None) -> Te
     return None if bool((kept == 1).all()) else kept
 
 
-def find_method(name: str) -> Method:
-    """The method of that name.
-
-    Raises
-    ------
-    RequestError
-        Where there is none; names those that there are.
-    """
-    if name not in ALL:
-        raise RequestError(f"There is no method {name!r}. Choose one of: {', '.join(ALL)}.")
-    return ALL[name]
-
-
-def check_parameters(method: Method, values: Mapping[str, Any]) -> Parameters:
-    """The method's parameters from plain values.
-
-    Raises
-    ------
-    RequestError
-        For a parameter that the method does not have, or a value that it cannot take.
-    """
-    try:
-        return method.parameters(**values)
-    except ValidationError as error:
-        found = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in found["loc"])
-        if found["type"] == "extra_forbidden":
-            have = ", ".join(method.parameters.model_fields)
-            raise RequestError(f"{method.title} has no parameter {name!r}. It has: {have}.") from None
-        raise RequestError(f"{method.title} cannot take {name} = {found['input']!r}: {found['msg']}.") from None
-
-
 def _check_offer(classifier: Classifier, method: Method, settings: Parameters) -> None:
     from napari_attribution.methods.offers import offer
 
     found = offer(classifier, method, settings)
     if not found.possible:
         raise found.error(found.why)
-
-
-def _windowed(progress: Progress | None, index: int, count: int) -> Progress:
-    """Progress over all windows, from that of one."""
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(index * total + done, count * total)
-
-    return report
-
-
-def _assemble(
-    classifier: Classifier,
-    well: Well,
-    prepared: Prepared,
-    results: list[Result],
-    asked: Score,
-    scores: Any,
-    warnings: list[str],
-    method: Method,
-    seconds: float,
-    record: dict[str, Any],
-) -> Attribution:
-    import torch
-
-    maps = torch.stack([result.map for result in results])
-    strengths = torch.tensor([result.strength or 0.0 for result in results])
-    if len(results) > 1 and float(strengths.max()) > 0:
-        maps = maps * (strengths / strengths.max()).reshape(-1, *(1,) * (maps.ndim - 1))
-    values = prepared.to_well(maps, results[0].grid)
-    native: npt.NDArray[np.float32] = maps[0].float().numpy() if len(results) == 1 else values
-    importance = torch.stack([result.importance for result in results]).mean(dim=0)
-    total = float(importance.abs().sum())
-    share = importance / total if total > 0 else importance
-    names = tuple(prepared.stains.values())
-    spread: dict[str, float] = {}
-    errors = [result.spread for result in results if result.spread is not None]
-    if errors and total > 0:
-        error = torch.stack(errors).square().sum(dim=0).sqrt() / len(errors)
-        spread = {name: float(value) / total for name, value in zip(names, error, strict=True)}
-    if not maps.any():
-        warnings = [*warnings, "Nothing in this well changes the score: the map is zero everywhere."]
-    probabilities = scores.softmax(dim=0)
-    work = {"seconds": round(seconds, 4), "forwards": round(classifier.forwards, 2), "device": classifier.device}
-    work["threads"] = torch.get_num_threads()
-    return Attribution(
-        values=values,
-        native=native,
-        stains=names,
-        channel_importance={name: float(value) for name, value in zip(names, share, strict=True)},
-        channel_spread=spread,
-        importance_meaning=results[0].importance_meaning,
-        target=classifier.classes[asked.target],
-        score_name=asked.describe(classifier.classes),
-        score=float(asked.of(scores[None])[0]),
-        predicted=classifier.classes[int(scores.argmax())],
-        probabilities={name: float(p) for name, p in zip(classifier.classes, probabilities, strict=True)},
-        method=method.name,
-        units=results[0].units,
-        pixel_size=well.pixel_size,
-        device=classifier.device,
-        seconds=seconds,
-        forwards=round(classifier.forwards, 2),
-        warnings=(*warnings, *classifier.notes),
-        record={**record, "work": work, "warnings": [*warnings, *classifier.notes]},
-    )

@@ -20,9 +20,9 @@ from napari_attribution.classifiers.preparation.prepare import Prepared, prepare
 from napari_attribution.classifiers.preparation.ranges import stain_ranges
 from napari_attribution.classifiers.preparation.windows import window_about
 from napari_attribution.errors import WellError
+from napari_attribution.methods.answers.record import Hashes, hashes_of
 from napari_attribution.methods.fills import Fill
 from napari_attribution.methods.parts import scores_of_ends
-from napari_attribution.methods.record import Hashes, hashes_of
 from napari_attribution.wells import Well
 from napari_attribution.wells.place import Place
 from napari_attribution.wells.quality import Flaw, flaws

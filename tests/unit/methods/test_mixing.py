@@ -11,8 +11,8 @@ from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.torchscript import torchscript_network
 from napari_attribution.errors import Cancelled, ClassifierError, RequestError
 from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choosing import check_parameters
 from napari_attribution.methods.cost import forwards_needed
-from napari_attribution.methods.explain import check_parameters
 
 SIZE = 64
 

@@ -14,8 +14,8 @@ from napari_attribution.methods.attribution import Attribution
 
 if TYPE_CHECKING:
     from napari_attribution.desktop.explain.mixed import Mixed
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.methods.channels.importance import ChannelImportance
-    from napari_attribution.methods.explain import Explained
 
 Value = tuple[float, str]
 """A number and its unit."""

@@ -17,7 +17,7 @@ from napari_attribution.desktop.jobs import Failure, Jobs
 from napari_attribution.errors import WellError
 
 if TYPE_CHECKING:
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
 
 TOLD_EVERY = 0.25
 """Seconds between two looks at an explanation's progress."""

@@ -17,7 +17,7 @@ from napari_attribution.errors import WellError
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.preflight import Preflight
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.wells.place import Place
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from napari_attribution.desktop.explain.mixed import Mixed
     from napari_attribution.desktop.explain.question import Question
     from napari_attribution.desktop.jobs import Failure
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.methods.attribution import Attribution
-    from napari_attribution.methods.explain import Explained
 
 
 @dataclass

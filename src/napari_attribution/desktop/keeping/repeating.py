@@ -267,7 +267,7 @@ def _plan(
 
 def _renamed(recorded: Recorded, well: Any) -> dict[str, str]:
     """The open well's name for each of the record's stains."""
-    from napari_attribution.methods.record import sha256_of
+    from napari_attribution.methods.answers.record import sha256_of
 
     now = {sha256_of(plane): stain for stain, plane in zip(well.stains, well.pixels, strict=True)}
     return {stain: now[one] for stain, one in recorded.well.sha256_of_planes.items() if one in now}

@@ -21,7 +21,7 @@ from napari_attribution.methods.catalogue import METHODS
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.methods.ground import Ground
     from napari_attribution.wells.well import Well
 

@@ -25,7 +25,7 @@ from napari_attribution.desktop.wells_from_layers import OpenWell, pixel_size
 from napari_attribution.errors import AttributionError, WellError
 
 if TYPE_CHECKING:
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
 
 FIELD_SHARE = 8
 """Of a whole field, a square about the pointer is this part of its longer side."""

@@ -30,7 +30,7 @@ def field_record(
     place = {"position": str(row["well"]), "field": int(row["field"])}
     if well is None:
         return {"method": method, "well": place, "screen": str(results.path)}
-    from napari_attribution.methods.record import hashes_of, sha256_of
+    from napari_attribution.methods.answers.record import hashes_of, sha256_of
 
     record, plan = results.record, results.record["plan"]
     circumstances = (record["runs"] or [{}])[-1]

@@ -30,7 +30,7 @@ from napari_attribution.wells.plate import Field
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.methods.ground import Ground
 
 READERS = 4

@@ -11,7 +11,7 @@ from napari_attribution.wells.plate import Field, row_and_column
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
-    from napari_attribution.methods.explain import Explained
+    from napari_attribution.methods.answers.explained import Explained
     from napari_attribution.screens.run.plan import Plan
 
 Values = dict[str, float | str]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.preparation.stains import match_stains
 from napari_attribution.errors import CardError, RequestError, WellError
-from napari_attribution.methods.explain import check_parameters, find_method
+from napari_attribution.methods.choosing import check_parameters, find_method
 from napari_attribution.screens.results.plate_file import sha256_of_fields
 from napari_attribution.wells.plate import Condition, Plate
 
