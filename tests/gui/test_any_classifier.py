@@ -84,7 +84,7 @@ def test_without_gradients_all_but_the_fused_map_is_on_offer_and_costs_more(dock
     choose(qtbot, dock, "method", "PCIM")
     assert "Without gradients" in said(dock, "method_remark")
     assert said(dock, "method_cost")
-    dock.parameters_section.heading.click()
+    dock.question.parameters.heading.click()
     dock.form.fields["masks"].setValue(32)
     click(qtbot, dock, "explain")
     wait(qtbot, lambda: dock.controller.state.answer is not None)

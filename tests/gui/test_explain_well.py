@@ -77,7 +77,7 @@ def test_cancel_leaves_things_as_they_were(window, dock, qtbot):
     open_sample(qtbot, dock)
     before = names(window)
     choose(qtbot, dock, "method", "PCIM")
-    dock.parameters_section.heading.click()
+    dock.question.parameters.heading.click()
     dock.form.fields["steps"].setValue(1000)
     click(qtbot, dock, "explain")
     wait(qtbot, lambda: dock.controller.state.progress[1] > 0, 30)

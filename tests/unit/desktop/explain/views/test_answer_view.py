@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_attribution.desktop.explain.answer_view import AnswerView
+from napari_attribution.desktop.explain.views.answer_view import AnswerView
 from napari_attribution.faithfulness.quick import Quick
 from napari_attribution.faithfulness.words import sentences
 

@@ -3,7 +3,7 @@
 import pytest
 
 from napari_attribution import ClassifierCard
-from napari_attribution.desktop.explain.card_form import CardForm
+from napari_attribution.desktop.explain.views.card_form import CardForm
 from napari_attribution.errors import CardError
 
 

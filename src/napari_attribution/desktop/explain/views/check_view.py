@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_attribution.desktop.explain.card_form import MODES
-from napari_attribution.desktop.explain.range_table import RangeTable
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.desktop.explain.status import Section as Standing
+from napari_attribution.desktop.explain.views.card_form import MODES
+from napari_attribution.desktop.explain.views.range_table import RangeTable
 from napari_attribution.desktop.widgets import figures, parts
 from napari_attribution.desktop.widgets.section import MARKS, Section
 
