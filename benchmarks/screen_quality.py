@@ -12,9 +12,9 @@ were chosen on other fields, those of the second line above.
 
 Beside it a real plate: BBBC013 rows A-D, if it is there. The probability of "translocated" should follow the dose (Spearman's
 correlation with the dose's rank over columns 03-11), and GFP be the stain that counts most in every hit, by each estimator of
-the stains' values. The classifier is trained on the doses, each row judged by a network that has seen the other three only
-(`tests/real/bbbc013.py`). What the dose can be followed by without any classifier is asked of the pixels: the light of GFP in the
-nuclei as part of that around them.
+the stains' values. The classifier is three networks trained on the doses, whose logits are averaged; each row is judged by one
+that has seen the other three rows only (`tests/real/bbbc013.py`). What the dose can be followed by without any classifier is asked
+of the pixels: the light of GFP in the nuclei as part of that around them.
 """
 
 import argparse
@@ -51,6 +51,7 @@ from napari_attribution.screens.quality.flags import about
 from napari_attribution.screens.run.screen import run_screen
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
+MEMBERS = 3
 FIRST_SEED = 300_000
 """Of the plate of 96 wells; the limits were chosen on that from 200,000."""
 METHODS = ("pixel-ablation-cam", "fused-ablation-cam", "pcim")
@@ -145,7 +146,7 @@ def real(folder: Path) -> dict[str, Any] | None:
     for said, (method, parameters) in ESTIMATORS.items():
         rows = []
         for row in "ABCD":
-            weights, card = trained(wells, without=row)
+            weights, card = trained(wells, without=row, members=MEMBERS)
             out = folder / f"bbbc013-{said.partition(' ')[0]}-{row}"
             asked: dict[str, Any] = {"methods": [method], "parameters": {method: parameters}}
             rows.append(run_screen(plate, weights, out, card=card, wells=[f"{row}.."], **asked, **options).table)

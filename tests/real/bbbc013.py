@@ -1,10 +1,11 @@
 """Small CNNs trained on the doses of BBBC013, rows A-D but one: how far has GFP moved? Real wells with a known truth.
 
-Two things of the training decide what can be said of its stains afterwards:
+Three things of the training decide what can be said of its stains afterwards:
 
 - Each stain of a crop is left out now and then (its mean stands in for it, as when `explain` leaves one out): else what a network
   says of one stain alone is left to chance, and Shapley values are made of nothing else.
 - A field is normalised by its own mean and deviation: rows that were stained or lit otherwise do not look like other doses.
+- Several networks are asked and their logits averaged: what one network says of 36 wells depends on its start.
 """
 
 from __future__ import annotations
@@ -64,11 +65,22 @@ class SmallNet(nn.Module):
         return self.head(self.blocks(x).mean(dim=(2, 3)))
 
 
-def trained(folder: Path, without: str) -> tuple[Path, ClassifierCard]:
+class Committee(nn.Module):
+    """The mean logits of several networks."""
+
+    def __init__(self, members: list[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([member(x) for member in self.members]).mean(dim=0)
+
+
+def trained(folder: Path, without: str, members: int) -> tuple[Path, ClassifierCard]:
     """The TorchScript file and its card; of dose 3 of 10, the probability of "translocated" is to be 0.3. Cached."""
     targets = {place: dose / 10 for place, dose in doses(folder).items() if place[0] in "ABCD" and place[0] != without}
     key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-    path = CACHE / f"bbbc013-without-{without}-{key}.pt"
+    path = CACHE / f"bbbc013-without-{without}-{members}-{key}.pt"
     card = ClassifierCard(
         stains=STAINS, classes=CLASSES, size=(SIZE, SIZE), normalisation="per-image", name="BBBC013 translocation"
     )
@@ -77,14 +89,15 @@ def trained(folder: Path, without: str) -> tuple[Path, ClassifierCard]:
         raw = torch.from_numpy(np.stack([read(folder, *place).pixels for place in targets]).astype(np.float32))
         raw = interpolate(raw, size=(SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False)
         x = (raw - raw.mean(dim=(2, 3), keepdim=True)) / raw.std(dim=(2, 3), keepdim=True)
-        torch.jit.script(train(x, torch.tensor(list(targets.values())))).save(str(path))
+        y = torch.tensor(list(targets.values()))
+        torch.jit.script(Committee([train(x, y, seed) for seed in range(members)]).eval()).save(str(path))
     return path, card
 
 
-def train(x: Tensor, y: Tensor, steps: int = 500, batch: int = 24) -> nn.Module:
+def train(x: Tensor, y: Tensor, seed: int, steps: int = 500, batch: int = 24) -> nn.Module:
     """Random crops, turned and mirrored, stains left out; batches with as many of each target; about 40 s on one core."""
-    torch.manual_seed(0)
-    rng = np.random.default_rng(0)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
     network = SmallNet()
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
@@ -94,11 +107,11 @@ def train(x: Tensor, y: Tensor, steps: int = 500, batch: int = 24) -> nn.Module:
         crops = []
         for index in chosen:
             top, left = rng.integers(0, SIZE - CROP + 1, 2)
-            crop = torch.rot90(x[index, :, top : top + CROP, left : left + CROP], int(rng.integers(4)), (1, 2))
-            crops.append(crop.flip(2) if rng.random() < 0.5 else crop)
+            crops.append(torch.rot90(x[index, :, top : top + CROP, left : left + CROP], int(rng.integers(4)), (1, 2)))
         each = (len(chosen), x.shape[1], 1, 1)
-        gain = rng.uniform(0.8, 1.25, each) * (rng.random(each) >= LEFT_OUT)
-        logits = network(torch.stack(crops) * torch.from_numpy(gain.astype(np.float32)))
+        gain = rng.uniform(0.8, 1.25, each).astype(np.float32) * (rng.random(each) >= LEFT_OUT)
+        crops = [crop if rng.random() < 0.5 else crop.flip(2) for crop in crops]
+        logits = network(torch.stack(crops) * torch.from_numpy(gain))
         loss = cross_entropy(logits, torch.stack([1 - y[chosen], y[chosen]], dim=1))
         optimiser.zero_grad()
         loss.backward()
