@@ -23,6 +23,42 @@ class StainError(WellError):
     """The well's stains are not the ones that the classifier wants."""
 
 
+class PixelError(WellError):
+    """Pixels that are not numbers, of one stain.
+
+    Parameters
+    ----------
+    stain : str
+        As far as it is known where this is found: a file that holds one stain may not say which.
+    channel, channels : int
+        Its place among the stains that were looked at, from 0, and how many those were.
+    count : int
+        How many pixels.
+    file : str, optional
+        The name of the file that they are in.
+    """
+
+    def __init__(self, stain: str, channel: int, channels: int, count: int, file: str = "") -> None:
+        what = "1 pixel that is not a number" if count == 1 else f"{count:,} pixels that are not numbers"
+        super().__init__(
+            f"{file and f'{file}: '}The stain {stain} holds {what} (NaN or infinity). Replace {'it' if count == 1 else 'them'} "
+            "first, for instance by the background."
+        )
+        self.stain, self.channel, self.channels, self.count, self.file = stain, channel, channels, count, file
+
+    def of(
+        self, stain: str, channel: int | None = None, channels: int | None = None, file: str | None = None
+    ) -> PixelError:
+        """The same, with more that is known."""
+        return PixelError(
+            stain,
+            self.channel if channel is None else channel,
+            self.channels if channels is None else channels,
+            self.count,
+            self.file if file is None else file,
+        )
+
+
 class CardError(AttributionError):
     """A classifier card that is missing, incomplete or contradicts itself."""
 

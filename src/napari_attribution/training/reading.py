@@ -17,7 +17,7 @@ import numpy.typing as npt
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.preparation.prepare import prepare
 from napari_attribution.errors import AttributionError, LabelError, StainError, WellError
-from napari_attribution.training.labelled import Labelled
+from napari_attribution.training.labelled import Labelled, LabelledWell
 from napari_attribution.training.moment import Moment
 from napari_attribution.training.pixels import LARGEST, NOT_READ, Floats, Pixels
 from napari_attribution.training.scratch import Scratch
@@ -27,6 +27,8 @@ from napari_attribution.wells.readers import names
 
 MOST_FAILED = 1 / 3
 """Share of the fields that may fail; where more do, something is wrong with all of them."""
+SAID = 3
+"""Fields of which it is said why."""
 THREADS = 4
 
 Tell = Callable[[Moment], None]
@@ -81,7 +83,8 @@ def read_pixels(found: Labelled, size: int, scratch: Scratch, tell: Tell | None 
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
-    notes = _notes([f"{asked[row][1].name}: {why}" for row, why in sorted(failed.items())], len(asked))
+    names_of = {row: _name(found.wells[asked[row][0]], asked[row][1]) for row in sorted(failed)}
+    notes = _notes([(name, failed[row]) for row, name in names_of.items()], len(asked))
     kept = _kept(found, {asked[row][0] for row in measured})
     number_of = {well.name: number for number, well in enumerate(kept.wells)}
     shape = (len(asked), len(found.stains))
@@ -123,10 +126,17 @@ def _read(field: Field | Well, card: ClassifierCard, into: npt.NDArray[np.float1
     return _Measured(mean, std, prepared.background[0].double().numpy(), well.shape, well.pixel_size)
 
 
-def _notes(failed: list[str], asked: int) -> list[str]:
+def _name(well: LabelledWell, field: Field | Well) -> str:
+    """ "plate/B03 field 1"."""
+    return f"{well.plate}/{field.name}" if well.plate else field.name
+
+
+def _notes(failed: Sequence[tuple[str, str]], asked: int) -> list[str]:
     if not failed:
         return []
-    said = " ".join(failed[:3]) + (f" And {len(failed) - 3:,} more." if len(failed) > 3 else "")
+    said = " ".join(f"{field}: {why}" for field, why in failed[:SAID])
+    if len(failed) > SAID:
+        said += f" The others are {names.listed([field for field, _ in failed[SAID:]], 12)}."
     if len(failed) > MOST_FAILED * asked:
         raise WellError(
             f"{len(failed):,} of {asked:,} fields cannot be learned from, so something is wrong with the plate. {said} Put that "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_attribution.errors import StainError, WellError
+from napari_attribution.errors import PixelError, StainError, WellError
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +74,10 @@ class Well:
                 f"Each stain needs a name of its own, but these were given: {', '.join(map(repr, stains))}."
             )
         if pixels.dtype.kind == "f":
-            for stain, plane in zip(stains, pixels, strict=True):
+            for channel, (stain, plane) in enumerate(zip(stains, pixels, strict=True)):
                 bad = int(np.count_nonzero(~np.isfinite(plane)))
                 if bad:
-                    raise WellError(
-                        f"The stain {stain} holds {bad:,} pixels that are not numbers (NaN or infinity). "
-                        "Replace them first, for instance by the background."
-                    )
+                    raise PixelError(stain, channel, len(stains), bad)
         pixels = pixels.view()
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)

@@ -1,7 +1,10 @@
 """Fields are read as the classifier will see them when it explains them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import tifffile
 import torch
 from labelled_plates import CLASSES, STAINS, field_pixels, plate_of_tiffs
 
@@ -76,6 +79,25 @@ def test_a_field_that_cannot_be_read_is_left_out_with_its_reason(tmp_path):
     assert (pixels.wells == NOT_READ).sum() == 1
     (note,) = pixels.found.notes
     assert note.startswith("1 of 48 fields cannot be learned from and are left out. B02 field 1: ")
+
+
+def test_pixels_that_are_no_numbers_are_told_by_stain_and_well(tmp_path):
+    folder = plate_of_tiffs(tmp_path / "p", fields=2)
+    bad = ("B02_s1", "B02_s2", "C03_s1", "C04_s2", "C05_s1")
+    for place in bad:
+        plane = np.full((36, 40), 7, np.float32)
+        plane[0, :3] = np.nan
+        tifffile.imwrite(folder / f"made_{place}_w2.tif", plane)
+    others = dataclasses.replace(plate_in(plate_of_tiffs(tmp_path / "q")), name="q")
+    with Scratch() as scratch:
+        (note,) = read_pixels(labelled(plate_in(folder), CLASSES), SIZE, scratch).found.notes
+        (of_two,) = read_pixels(labelled([plate_in(folder), others], CLASSES), SIZE, scratch).found.notes
+    assert note.startswith(
+        "5 of 48 fields cannot be learned from and are left out. B02 field 1: made_B02_s1_w2.tif: The stain GFP holds 3 pixels "
+        "that are not numbers (NaN or infinity). "
+    )
+    assert note.endswith(" The others are C04 field 2, C05 field 1.")
+    assert "are left out. p/B02 field 1: made_B02_s1_w2.tif: The stain GFP holds" in of_two
 
 
 def test_many_fields_that_fail_and_a_class_that_is_lost():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_attribution.errors import StainError, WellError
+from napari_attribution.errors import PixelError, StainError, WellError
 from napari_attribution.wells import read_well
 from napari_attribution.wells.readers.names import position
 
@@ -23,6 +23,31 @@ def _values(well):
     """The one value that each stain's file was filled with."""
     assert all(len(np.unique(plane)) == 1 for plane in well.pixels)
     return [int(plane[0, 0]) for plane in well.pixels]
+
+
+def test_pixels_that_are_no_numbers_are_told_by_the_name_of_their_stain(tmp_path):
+    plain = tmp_path / "numbered"
+    _write(plain, "p_B02_s1_w1.tif", "p_B02_s1_w2.tif", "p_B02_s1_w3.tif", dtype="float32")
+    bad = np.ones((12, 16), "float32")
+    bad[0, :5] = np.nan
+    tifffile.imwrite(plain / "p_B02_s1_w2.tif", bad, metadata=None)
+    named = tmp_path / "named"
+    _write(named, "B02_DNA.tif", dtype="float32")
+    tifffile.imwrite(named / "B02_GFP.tif", np.where(np.arange(16) + bad[:, :1] * 0 > 14, np.inf, 1).astype("float32"))
+    whole = tmp_path / "whole.tif"
+    tifffile.imwrite(whole, np.stack([np.ones_like(bad), np.ones_like(bad), bad]), photometric="minisblack")
+    stains = ["DNA", "GFP", "Mito"]
+    cases = [
+        (plain / "p_B02_s1_w1.tif", stains, "p_B02_s1_w2.tif: The stain GFP holds 5 pixels that are not numbers"),
+        (plain / "p_B02_s1_w2.tif", stains, "p_B02_s1_w2.tif: The stain GFP holds 5 pixels"),
+        (sorted(plain.iterdir()), stains, "p_B02_s1_w2.tif: The stain GFP holds 5 pixels"),
+        (plain / "p_B02_s1_w2.tif", None, "p_B02_s1_w2.tif: The stain channel 2 holds 5 pixels"),
+        (named, None, "B02_GFP.tif: The stain GFP holds 1"),
+        (whole, stains, "whole.tif: The stain Mito holds 5 pixels"),
+    ]
+    for path, given, sentence in cases:
+        with pytest.raises(PixelError, match=sentence.replace(".", r"\.")):
+            read_well(path, stains=given)
 
 
 FAMILIES = {

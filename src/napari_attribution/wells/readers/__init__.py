@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 
-from napari_attribution.errors import StainError, WellError
+from napari_attribution.errors import PixelError, StainError, WellError
 from napari_attribution.wells.readers import names, tiff_series
 from napari_attribution.wells.readers.locations import is_url, is_zarr
 from napari_attribution.wells.readers.stack import checked_projection
@@ -63,6 +63,10 @@ def read_well(
         path = list(path)
     try:
         well = _read(path, project, wanted, pattern)
+    except PixelError as error:
+        if given is None or error.channels != len(given):
+            raise
+        raise error.of(given[error.channel]) from None
     except OSError as error:
         raise WellError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from None
     reading = {"path": _absolute(path), "stains": given and list(given), "project": project, "pattern": pattern}

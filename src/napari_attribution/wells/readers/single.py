@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_attribution.errors import StainError, WellError
+from napari_attribution.errors import PixelError, StainError, WellError
 from napari_attribution.wells.readers import ome_tiff, tiff
 from napari_attribution.wells.readers.opening import opened
 from napari_attribution.wells.well import Well
@@ -18,6 +18,8 @@ def read_file(path: Path, project: str | None, wanted: int | None) -> Well:
             return read(tif, path, project, wanted)
         except StainError:
             raise
+        except PixelError as error:
+            raise error.of(error.stain, file=path.name) from None
         except WellError as error:
             # Well itself does not know which file its pixels are from.
             sentence = str(error)

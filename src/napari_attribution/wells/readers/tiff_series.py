@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_attribution.errors import WellError
+from napari_attribution.errors import PixelError, WellError
 from napari_attribution.wells.arrays import stacked
 from napari_attribution.wells.readers import names
 from napari_attribution.wells.readers.opening import SUFFIXES
@@ -58,21 +58,31 @@ def read_files(files: Sequence[Path], project: str | None, wanted: int | None, p
 
 def read_with_siblings(file: Path, project: str | None, wanted: int | None, pattern: str | None) -> Well:
     """The field that a file belongs to: the file alone if it holds several stains, else with its siblings."""
-    well = read_file(file, project, wanted)
     rule = next((rule for rule in _patterns(pattern) if place(file, rule)), None)
+    try:
+        well = read_file(file, project, wanted)
+    except PixelError as error:
+        if rule is None or error.channels > 1:
+            raise
+        return _assembled(_siblings(file, rule), project, wanted)
     if rule is None:
         if pattern is not None:
             raise WellError(f"The pattern {pattern!r} does not match {file.name}.")
         return well
     if len(well.pixels) > 1:
         return _lonely(file, well, place(file, rule))
+    return _assembled(_siblings(file, rule), project, wanted, {file: well})
+
+
+def _siblings(file: Path, rule: NamePattern) -> list[Place]:
+    """The files of the field that one belongs to by this rule, itself among them."""
     given = place(file, rule)
     assert given is not None
     found = (place(other, rule) for other in images_in(file.parent))
     same = [one for one in found if one is not None and one.key == given.key and one.time == given.time]
     if rule.cautious:
         same = [one for one in same if one.certain] if given.certain else []
-    return _assembled(same or [given], project, wanted, {file: well})
+    return same or [given]
 
 
 def _lonely(file: Path, well: Well, found: Place | None = None) -> Well:
@@ -121,7 +131,8 @@ def _assembled(
 
     loaded = loaded or {}
     wells = {
-        one.file: loaded[one.file] if one.file in loaded else read_file(one.file, project, wanted) for one in places
+        one.file: loaded[one.file] if one.file in loaded else _of_one_stain(one, list(channels), project, wanted)
+        for one in places
     }
     for file, well in wells.items():
         if len(well.pixels) > 1 and len(places) > 1:
@@ -148,6 +159,17 @@ def _assembled(
         *_where(firsts[0], wells[firsts[0].file]),
         tuple(str(one.file) for one in places),
     )
+
+
+def _of_one_stain(one: Place, channels: Sequence[str], project: str | None, wanted: int | None) -> Well:
+    """What a file of a series holds; where its pixels are refused, it is said which stain of the field they are."""
+    try:
+        return read_file(one.file, project, wanted)
+    except PixelError as error:
+        if error.channels > 1:
+            raise
+        stain = one.stain or (error.stain if one.number is None else names.placeholders([one.number])[0])
+        raise error.of(stain, channels.index(one.channel), len(channels)) from None
 
 
 def _one_field(places: Sequence[Place]) -> None:
