@@ -116,6 +116,7 @@ def test_what_matches_nothing_is_said(tmp_path):
     [
         ([], None, "has 0 wells: there are no TIFF images in it"),
         (["one.tif", "C1-two.tif"], None, r"do not say which well each is of \(C1-two\.tif, one\.tif\).*a pattern"),
+        (["p_B2.tif", "p_B3.tif"], None, r"such as B02\.tif; or .* \(\?P<well>\[A-P\]\\d\+\) where a file holds all"),
         (["p_A01_w1.tif", "q_A02_w1.tif"], None, r"are of 2 plates or reads \(p, q\)"),
         (["r01c01f01p01-ch1sk1.tif", "r01c01f01p01-ch1sk2.tif"], None, r"show 2 time points \(1, 2\)"),
         (["p_A01_w1.tif", "p_a01_w1.tif"], None, r"both claim to be the same image of A01 field 1"),
@@ -137,6 +138,19 @@ def test_folders_within_are_pointed_to_and_a_file_is_no_plate(tmp_path):
         read_plate(tmp_path)
     with pytest.raises(WellError, match=r"p_A01_w1\.tif is no plate"):
         read_plate(tmp_path / "inner" / "p_A01_w1.tif")
+
+
+def test_what_lies_in_a_folder_without_images_is_said(tmp_path):
+    for name in ("b.czi", "a.PNG", ".hidden.xml"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(WellError, match=r"It holds \.czi, \.png files; export the images as TIFF or OME-TIFF\."):
+        read_plate(tmp_path)
+    for well in ("B02", "b3"):
+        (tmp_path / well).mkdir()
+    with pytest.raises(
+        WellError, match=r"It holds a folder for each well \(B02, b3\)\. Put their images into one folder"
+    ):
+        read_plate(tmp_path)
 
 
 def test_the_layout_holds_the_images(tmp_path):

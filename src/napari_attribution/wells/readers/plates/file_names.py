@@ -37,15 +37,13 @@ def survey(folder: Path, pattern: str | None) -> Survey:
     if not files and (folder / "Images").is_dir():
         return survey(folder / "Images", pattern)
     if not files:
-        inner = sorted(sub for sub in folder.iterdir() if sub.is_dir())
-        advice = f" It holds the folders {names.listed(inner)}; give one of those." if inner else ""
-        raise WellError(f"{folder} has 0 wells: there are no TIFF images in it.{advice}")
+        raise WellError(f"{folder} has 0 wells: there are no TIFF images in it.{_instead(folder)}")
     rule, places = _placed(files, pattern)
     if not places:
         raise WellError(
             f"The names of the {len(files)} images in {folder.name} do not say which well each is of ({names.listed(files, 3)}). "
-            "Describe them with a pattern, for instance "
-            r"(?P<well>[A-P]\d\d)_(?P<field>\d+)_(?P<stain>\w+)."
+            r"Name them by their wells, such as B02.tif; or describe the names with a pattern, for instance (?P<well>[A-P]\d+) "
+            r"where a file holds all stains, (?P<well>[A-P]\d+)_(?P<field>\d+)_(?P<stain>\w+) where it holds one."
         )
     if rule is WELL_IN_THE_NAME and any(_is_ome(one.file) for one in places):
         places = [one for one in places if _is_ome(one.file)]  # the others are masks and maps of these
@@ -74,6 +72,20 @@ def survey(folder: Path, pattern: str | None) -> Survey:
         unmatched=tuple(file.name for file in files if file not in matched),
         pattern=pattern,
     )
+
+
+def _instead(folder: Path) -> str:
+    """What lies in a folder without images, and what to do about it."""
+    inner = sorted(sub for sub in folder.iterdir() if sub.is_dir())
+    if inner and all(re.fullmatch(r"[A-Za-z]{1,2}\d{1,2}", sub.name) for sub in inner):
+        return (
+            f" It holds a folder for each well ({names.listed(inner)}). Put their images into one folder, named by their "
+            "wells, such as B02.tif."
+        )
+    if inner:
+        return f" It holds the folders {names.listed(inner)}; give one of those."
+    others = sorted({file.suffix.lower() for file in folder.iterdir() if file.suffix and not file.name.startswith(".")})
+    return f" It holds {names.listed(others)} files; export the images as TIFF or OME-TIFF." if others else ""
 
 
 def _placed(files: Sequence[Path], pattern: str | None) -> tuple[NamePattern, list[Place]]:
