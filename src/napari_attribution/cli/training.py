@@ -21,6 +21,7 @@ def told(preview: Preview) -> str:
         f"class     {name}: {wells} well{'s' * (wells != 1)}, {preview.fields[name]} field{'s' * (preview.fields[name] != 1)}"
         for name, wells in preview.wells.items()
     ]
+    lines += [f"plates    {', '.join(preview.plates)}"] if len(preview.plates) > 1 else []
     lines += [f"stains    {', '.join(preview.stains)}", f"labels    {preview.source}"]
     lines += [f"note      {note}" for note in preview.notes]
     return "\n".join([*lines, *(f"warning   {warning}" for warning in preview.warnings)])
@@ -109,6 +110,7 @@ def as_data(answer: TrainedClassifier, weights: Path) -> dict[str, Any]:
     return {
         "classifier": str(weights),
         "classes": list(answer.classes),
+        "seeds": list(answer.seeds),
         "importance": _by_stain(answer, answer.importance),
         "spread": _by_stain(answer, answer.spread),
         "shapley": _by_stain(answer, answer.shapley),

@@ -34,7 +34,7 @@ class TrainedClassifier:
     network : Module
         That of the seed with the lowest validation loss, on the CPU, to be scored with.
     importances : (S, C) float64 ndarray
-        The mixing weights of every seed as shares; rows sum to 1.
+        The mixing weights of every seed that came to a network, see `seeds`, as shares; rows sum to 1.
     accuracy : mapping of name to (S,) float64 ndarray
         Share of the held-out wells that are called right by the mean probability of their fields: of "dcmix", and, where they
         were compared, of "all stains" and of each stain alone. NaN where a training failed.
@@ -49,7 +49,7 @@ class TrainedClassifier:
         Why the answer may not be what it seems, in sentences.
     histories : mapping of name to tuple of S tuples of Epoch
     best : int
-        The number of the best seed, from 0.
+        The place of the best seed among `seeds`, from 0.
     record : mapping
         All that is needed to repeat the training, as plain data.
     """
@@ -74,6 +74,11 @@ class TrainedClassifier:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.card.classes
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The S seeds that came to a network, of all that the recipe asked for."""
+        return tuple(map(int, self.record["splits"]))
 
     @property
     def importance(self) -> Floats:

@@ -50,6 +50,8 @@ class Fitted:
     ended : "early", "epochs" or "not a number"
     note : str
         What went wrong, as a sentence; most often empty.
+    set_aside : str
+        That a damaged checkpoint was, as a sentence; most often empty.
     """
 
     network: nn.Module
@@ -58,3 +60,4 @@ class Fitted:
     best_epoch: int
     ended: Ending
     note: str = ""
+    set_aside: str = ""

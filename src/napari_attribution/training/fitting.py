@@ -75,9 +75,9 @@ def fit(
     TrainingError
         Where the loss is not a number before the first epoch is over, so that there is no network to keep.
     RecordError
-        For a checkpoint that cannot be read, or is that of another training.
+        For a checkpoint that may not be read, or is that of another training.
     OutputError
-        For a checkpoint that cannot be written.
+        For a checkpoint that cannot be written, or is damaged and cannot be set aside.
     """
     return _Fit(network, training, validation, recipe, seed, torch.device(device), checkpoint, tell).run()
 
@@ -109,7 +109,7 @@ class _Fit:
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
         self.ended: Ending | None = None
-        self.note = ""
+        self.note = self.set_aside = ""
         self._tell, self._told = tell, time.monotonic()
         self.path = checkpoint
         self.key = key_of(training, validation, recipe, seed, network)
@@ -267,18 +267,21 @@ class _Fit:
             "history": [asdict(epoch) for epoch in self.history],
             "ended": self.ended,
             "note": self.note,
+            "set_aside": self.set_aside,
         }
 
     def _go_on(self) -> None:
         """From the checkpoint, where there is one."""
-        state = read_checkpoint(self.path, self.key) if self.path else None
+        if self.path is None:
+            return
+        state, self.set_aside = read_checkpoint(self.path, self.key)
         if state is None:
             return
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.history = [Epoch(**epoch) for epoch in state["history"]]
-        self.ended, self.note = state["ended"], state["note"]
+        self.ended, self.note, self.set_aside = state["ended"], state["note"], state["set_aside"]
 
     def _fitted(self) -> Fitted:
         self.network.load_state_dict(self.best)
@@ -288,4 +291,4 @@ class _Fit:
             network.mixing = mixing.plain().cpu()
             importance = mixing.importance.double().cpu().numpy()
         assert self.ended is not None
-        return Fitted(network, importance, tuple(self.history), self.best_epoch, self.ended, self.note)
+        return Fitted(network, importance, tuple(self.history), self.best_epoch, self.ended, self.note, self.set_aside)

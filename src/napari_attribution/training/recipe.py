@@ -6,6 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+WHICH = frozenset({"seeds", "first_seed", "compare"})
+"""What says which networks are trained, and nothing of how any of them is: with another choice of these, those that there are
+stay what they are."""
+
 
 class Recipe(BaseModel):
     """How a classifier with a mixing layer is trained."""

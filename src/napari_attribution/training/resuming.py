@@ -1,4 +1,8 @@
-"""Resuming: a folder in which a training keeps what is done, so that the same training goes on there, and no other."""
+"""Resuming: a folder in which a training keeps what is done, so that the same training goes on there, and no other.
+
+Which networks are asked for, by the seeds and by whether there is to be something to compare with, is no part of what the training
+is: another time there may be more, and those that are there are not trained again.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ import numpy as np
 from napari_attribution.errors import OutputError
 from napari_attribution.keeping.files import check_folder, stem_of, written_whole
 from napari_attribution.training.pixels import Pixels
-from napari_attribution.training.recipe import Recipe
+from napari_attribution.training.recipe import WHICH, Recipe
 from napari_attribution.wells.readers import names
 
 PLAN = "training-plan.json"
@@ -23,7 +27,7 @@ def plan_of(pixels: Pixels, recipe: Recipe) -> dict[str, Any]:
     """What makes a training the one that it is, as plain data."""
     told = np.stack([pixels.mean, pixels.std])
     return {
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json", exclude=set(WHICH)),
         "stains": list(pixels.found.stains),
         "labels": {well.name: well.label for well in pixels.found.wells},
         "fields": [int((pixels.wells == number).sum()) for number in range(len(pixels.found.wells))],

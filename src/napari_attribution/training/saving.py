@@ -116,6 +116,8 @@ def read(path: Path) -> TrainedClassifier:
             name: tuple(tuple(_epoch(epoch) for epoch in one) for one in seeds)
             for name, seeds in kept.histories.items()
         }
+        if len(kept.record["splits"]) != len(kept.importances):
+            raise ValueError("it has not as many splits as seeds")
     except OSError as error:
         raise RecordError(
             f"There is no answer of a training at {file} ({error.strerror or error}). It stands beside a classifier that was "

@@ -85,7 +85,8 @@ def train_dcmix(
     RequestError
         For nothing to learn from, or a backbone that is not installed.
     TrainingError
-        Where a loss is not a number before a network has learned anything.
+        Where, for every seed, the loss is not a number before the network with the mixing layer has learned anything. Where that
+        is so for some, they fall out, with a warning each.
     DeviceError, OutputError
         For no room on the device or disk, and a folder of another training.
     Cancelled
@@ -104,11 +105,13 @@ def train_dcmix(
         if place is not None:
             claim(place, plan)
         training = Training(pixels, recipe, chosen, place, scratch, tell)
-        runs = [training.run(recipe.first_seed + number) for number in range(recipe.seeds)]
+        runs, lost = training.run()
         best = min(range(len(runs)), key=lambda number: runs[number].loss)
         wells = [pixels.found.wells[number] for number in runs[best].split.held_out]
         importance, unread = measured(runs[best].network, runs[best].card, wells, str(chosen), scratch.place, tell)
-    return _answer(pixels, recipe, runs, best, importance, unread, plan, str(chosen), time.perf_counter() - started)
+    return _answer(
+        pixels, recipe, runs, best, importance, (*lost, *unread), plan, str(chosen), time.perf_counter() - started
+    )
 
 
 @contextmanager
@@ -127,7 +130,7 @@ def _answer(
     runs: Sequence[Run],
     best: int,
     importance: dict[str, npt.NDArray[np.float64]],
-    unread: tuple[str, ...],
+    doubts: tuple[str, ...],
     plan: dict[str, Any],
     device: str,
     seconds: float,
@@ -139,7 +142,7 @@ def _answer(
     chance = float(np.mean([_commonest(found.wells[n].label for n in run.split.held_out) for run in runs]))
     warnings = (
         *(note for run in runs for note in run.notes),
-        *unread,
+        *doubts,
         *preview_of(found).warnings,
         *at_chance(accuracy[MIXED], chance, wells),
         *accuracy_lost(accuracy, recipe.mixers, wells),

@@ -214,15 +214,54 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
             fitted(checkpoint=path, **other)
 
 
-def test_a_damaged_checkpoint_is_refused_and_nothing_in_it_is_run(tmp_path: Path) -> None:
+class Running:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Callable[[Path, str], int], tuple[Path, str]]:
+        return Path.write_text, (self.file, "this was run")
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_nothing_in_it_is_run(tmp_path: Path) -> None:
+    path, recipe = tmp_path / "checkpoint.pt", QUICK.model_copy(update={"epochs": 1})
+    plain = fitted(recipe, checkpoint=path)
+    assert plain.set_aside == ""
+    harmful = tmp_path / "harmful"
+    torch.save({"key": Running(tmp_path / "trace")}, harmful)
+    half, whole = path.read_bytes()[:1000], path.read_bytes()
+    damaged = [half, b"", b"garbage", harmful.read_bytes(), whole[:-10], whole[:5000]]
+    for number, content in enumerate(damaged, start=1):
+        path.write_bytes(content)
+        found = fitted(recipe, checkpoint=path)
+        assert same(found, plain)
+        assert found.set_aside == (
+            f"{path} was damaged, so the network was trained anew. What was there was kept as {path.name}.damaged-{number}."
+        )
+        assert path.with_name(f"{path.name}.damaged-{number}").read_bytes() == content
+        # What was set aside is said again when the training is asked for again, and nothing is left to do.
+        assert (
+            fitted(recipe, checkpoint=path, tell=lambda moment: pytest.fail(str(moment))).set_aside == found.set_aside
+        )
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_checkpoint_that_may_not_be_read_is_not_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
-    fitted(QUICK.model_copy(update={"epochs": 1}), checkpoint=path)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(RecordError, match="Delete it"):
+    path.mkdir()
+    with pytest.raises(RecordError, match=r"checkpoint\.pt cannot be read \(Is a directory\)\. Make it readable"):
         fitted(checkpoint=path)
-    torch.save({"key": Path("a class that weights_only refuses")}, path)
-    with pytest.raises(RecordError, match="Delete it"):
-        fitted(checkpoint=path)
+    assert path.is_dir()
+
+
+def test_which_networks_are_asked_for_is_not_part_of_a_checkpoint(tmp_path: Path) -> None:
+    path, recipe = tmp_path / "checkpoint.pt", QUICK.model_copy(update={"epochs": 1})
+    plain = fitted(recipe, checkpoint=path)
+    others = recipe.model_copy(update={"seeds": 7, "first_seed": 4, "compare": False})
+    told: list[Moment] = []
+    assert same(fitted(others, checkpoint=path, tell=told.append), plain)
+    assert told == []
 
 
 class Bursting(nn.Module):

@@ -79,16 +79,15 @@ class Course:
 
     def recall(self, answer: TrainedClassifier) -> None:
         """Take over the curves of a training that is over, those of an earlier session among them; its best seed is seen."""
-        first = answer.record["recipe"]["first_seed"]
         self.curves = {}
         for network, histories in answer.histories.items():
-            for number, epochs in enumerate(histories):
-                self.curves[first + number, network] = Curve(
+            for seed, epochs in zip(answer.seeds, histories, strict=True):
+                self.curves[seed, network] = Curve(
                     list(range(1, len(epochs) + 1)),
                     [epoch.training_loss for epoch in epochs],
                     [epoch.validation_loss for epoch in epochs],
                 )
-        self.seed = first + answer.best
+        self.seed = answer.seeds[answer.best]
 
     def of_seed(self) -> dict[str, Curve]:
         """The curves of the seed that is under way, by network."""
