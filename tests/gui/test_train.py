@@ -136,7 +136,7 @@ def test_a_plate_and_a_table_are_chosen_and_bad_labels_are_told_in_words(window,
     folder = labelled_plates.plate_of_tiffs(tmp_path / "plate")
     monkeypatch.setattr(files.QFileDialog, "getExistingDirectory", lambda *_args: str(folder))
     press(qtbot, train, "choose_plate")
-    wait(qtbot, lambda: state.plate is not None)
+    wait(qtbot, lambda: len(state.plates) == 1)
     assert "Nobody said what the wells are" in text(train, "train_missing")
     one = labelled_plates.csv_of(tmp_path / "one.csv", [(well, "hit") for well in CLASSES], "well,phenotype")
     monkeypatch.setattr(files.QFileDialog, "getOpenFileName", lambda *_args: (str(one), ""))
@@ -167,6 +167,41 @@ def test_a_plate_and_a_table_are_chosen_and_bad_labels_are_told_in_words(window,
     assert train.findChild(QSpinBox, "parameter_epochs").value() == 5
     window.theme = "light"
     wait(qtbot, lambda: state.counts is not None)
+
+
+def test_plates_are_added_and_taken_out_again(window, train, qtbot, tmp_path, monkeypatch):
+    state = train.training.state
+    add, more = train.findChild(QPushButton, "add_plate"), train.ask.more_plates
+    assert not add.isVisible()
+    folders = [labelled_plates.plate_of_tiffs(tmp_path / name) for name in "pqr"]
+    table = labelled_plates.csv_of(tmp_path / "wells.csv", CLASSES.items(), "well,phenotype")
+    train.training.want(plate=str(folders[0]), conditions=str(table), stains=",".join(STAINS))
+    wait(qtbot, lambda: state.counts is not None)
+    assert not more.isVisible(), "one plate is one line"
+    for folder in folders[1:]:
+        monkeypatch.setattr(files.QFileDialog, "getExistingDirectory", lambda *_args, folder=folder: str(folder))
+        press(qtbot, train, "add_plate")
+        wait(qtbot, lambda: state.counts is not None)
+    assert "On 3 plates: p, q, r." in text(train, "train_counts")
+    assert [line.text() for line in more.findChildren(QLineEdit)] == [str(folder) for folder in folders[1:]]
+
+    press(qtbot, train, "remove_plate_2")
+    wait(qtbot, lambda: state.counts is not None)
+    assert state.wanted.more == (str(folders[2]),)
+    assert "On 2 plates: p, r." in text(train, "train_counts")
+    line = train.findChild(QLineEdit, "plate_2")
+    assert line.text() == str(folders[2])
+    assert not train.findChild(QLineEdit, "plate_3").isVisible()
+    line.setFocus()
+    line.setText(str(folders[1]))
+    line.editingFinished.emit()
+    wait(qtbot, lambda: state.counts is not None)
+    assert "On 2 plates: p, q." in text(train, "train_counts")
+    line.setText("")
+    line.editingFinished.emit()
+    assert state.wanted.more == ()
+    wait(qtbot, lambda: state.counts is not None)
+    assert not more.isVisible()
 
 
 def test_the_window_closes_in_mid_run(window, train, qtbot, tmp_path):

@@ -55,6 +55,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(options: argparse.Namespace) -> int:
+    from napari_attribution.training.matching import check_different
     from napari_attribution.training.preview import classes_and_counts
 
     if options.out is None and not options.preview:
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
     recipe = recipe_of(options.set, options.seeds)
     weights = None if options.preview else _free(options.out)
     plates = [arguments.plate(options, path) for path in options.plate]
+    check_different(plates)
     stains = options.use.split(",") if options.use else None
     preview = classes_and_counts(plates, options.labels, column=options.column, stains=stains, split_by=recipe.split_by)
     if weights is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_attribution.errors import LabelError, RequestError, StainError
 from napari_attribution.training.labels import Labels, counted, in_order, read_labels
-from napari_attribution.training.matching import check_enough, check_inside, of_only_plate
+from napari_attribution.training.matching import check_enough, check_inside, of_these_plates
 from napari_attribution.wells import Plate, Well
 from napari_attribution.wells.plate import Field
 from napari_attribution.wells.readers import names
@@ -104,7 +104,7 @@ def labelled(
     RequestError
         For nothing to learn from, or a single stain.
     """
-    plates = _named(given)
+    plates = named(given)
     if not plates:
         return _of_wells(list(given), labels, column, stains)  # type: ignore[arg-type]
     if isinstance(labels, Sequence) and not isinstance(labels, str):
@@ -128,13 +128,19 @@ def labelled(
         if len(fields)
     ]
     layouts = {name if several else "": plate.layout for name, plate in plates.items()}
-    of_these = of_only_plate(told, plates)
+    of_these = of_these_plates(told, plates)
     check_inside(of_these, plates)
     return _sorted(places, of_these, wanted, layouts)
 
 
-def _named(given: Given) -> dict[str, Plate]:
-    """The plates, each by a name of its own; empty where wells were given."""
+def named(given: Given) -> dict[str, Plate]:
+    """The plates, each by a name of its own; empty where wells were given.
+
+    Raises
+    ------
+    RequestError
+        For nothing, and for plates and wells together.
+    """
     listed = [given] if isinstance(given, Plate) else list(given)
     if not listed:
         raise RequestError("There is nothing to learn from. Give a plate, or wells.")

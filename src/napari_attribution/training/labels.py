@@ -87,6 +87,22 @@ def read_labels(
     return _of_a_table(path, column)
 
 
+def columns_of(path: str | PathLike[str]) -> dict[str, int]:
+    """The columns of a table that may be the label, and how many different values each has.
+
+    Raises
+    ------
+    WellError
+        For a table that cannot be read.
+    """
+    found: dict[str, set[str]] = {}
+    for _, _, values in conditions.rows(Path(path)):
+        for name, value in values.items():
+            found.setdefault(name, set()).update([text] if (text := _text(value)) else [])
+    plate = _plate_column(found)
+    return {name: len(values) for name, values in found.items() if name != plate}
+
+
 def in_order(classes: Iterable[str]) -> tuple[str, ...]:
     """Names of classes, each once: numbers by their size, words by the alphabet."""
     found = set(classes)
@@ -118,7 +134,7 @@ def _of_a_condition(condition: str, plates: Mapping[str, Plate]) -> Labels:
 def _of_a_table(path: Path, column: str | None) -> Labels:
     rows = list(conditions.rows(path))
     header = list(dict.fromkeys(name for _, _, values in rows for name in values))
-    plate = next((name for name in header if _simple(name) in _PLATE and name != column), None)
+    plate = _plate_column(name for name in header if name != column)
     chosen = _column(path, [name for name in header if name != plate], column)
     told = [
         (
@@ -130,6 +146,10 @@ def _of_a_table(path: Path, column: str | None) -> Labels:
         for number, position, values in rows
     ]
     return _once(told, f"the column {chosen} of {path.name}")
+
+
+def _plate_column(header: Iterable[str]) -> str | None:
+    return next((name for name in header if _simple(name) in _PLATE), None)
 
 
 def _column(path: Path, header: Sequence[str], wanted: str | None) -> str:
@@ -164,9 +184,11 @@ def _once(told: Iterable[tuple[str, str, str, str]], source: str) -> Labels:
         if not name:
             continue
         if found.setdefault(key, name) != name:
+            of = f"{plate}/{well}" if plate else well
+            several = "" if plate else "; where the table is of several plates, it needs a column plate"
             raise LabelError(
-                f"{where} calls the well {well} {name!r}, but {first[key][0].lower() + first[key][1:]} calls it {found[key]!r}. "
-                "Keep one label a well; where the table is of several plates, it needs a column plate."
+                f"{where} calls the well {of} {name!r}, but {first[key][0].lower() + first[key][1:]} calls it {found[key]!r}. "
+                f"Keep one label a well{several}."
             )
         if key in first:
             again.append(well)

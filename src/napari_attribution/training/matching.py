@@ -6,25 +6,48 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from napari_attribution.errors import LabelError, WellError
+from napari_attribution.errors import LabelError, RequestError, WellError
 from napari_attribution.training.labels import Labels, counted, in_order
 from napari_attribution.wells import Plate
-from napari_attribution.wells.plate import row_and_column
+from napari_attribution.wells.plate import LAYOUTS, row_and_column, smallest_layout
 from napari_attribution.wells.readers import names
 
 
-def of_only_plate(told: Labels, plates: Mapping[str, Plate]) -> Labels:
-    """Where a table speaks of one plate and one is given, they are the same, whatever it is called.
+def check_different(plates: Sequence[Plate]) -> None:
+    """That no plate is given twice.
+
+    Raises
+    ------
+    RequestError
+    """
+    source, times = Counter(plate.source for plate in plates).most_common(1)[0]
+    if times > 1:
+        raise RequestError(
+            f"The plate {source} was given {'twice' if times == 2 else f'{times} times'}: what was learned from its wells would be "
+            "tried on the same wells. Give each plate once."
+        )
+
+
+def of_these_plates(told: Labels, plates: Mapping[str, Plate]) -> Labels:
+    """The labels as those of these plates. Where a table speaks of one plate and one is given, they are the same, whatever it is
+    called.
 
     Raises
     ------
     LabelError
-        For a table of several plates, none of which is this one.
+        For a table of several plates, none of which is there.
     """
     spoken = {plate for plate, _ in told.of}
     (name, *others) = plates
-    if others or name.casefold() in spoken:
-        return told if others else replace(told, of=_for(told, ("", name.casefold())))
+    if others:
+        if spoken.isdisjoint({"", *(plate.casefold() for plate in plates)}):
+            raise LabelError(
+                f"The labels are of the plate{'s' * (len(spoken) > 1)} {names.listed(sorted(spoken))}, but the plates that were "
+                f"given are called {names.listed(list(plates))}. Write these names in the column plate."
+            )
+        return told
+    if name.casefold() in spoken:
+        return replace(told, of=_for(told, ("", name.casefold())))
     if len(spoken) > 1:
         raise LabelError(
             f"The labels are of the plates {names.listed(sorted(spoken - {''}))}, none of which is {name}. Correct the "
@@ -45,7 +68,8 @@ def check_inside(told: Labels, plates: Mapping[str, Plate]) -> None:
     ------
     LabelError
     """
-    rows, columns = (max(plate.layout[axis] for plate in plates.values()) for axis in (0, 1))
+    layouts = [LAYOUTS[-1] if _is_guessed(plate) else plate.layout for plate in plates.values()]
+    rows, columns = (max(layout[axis] for layout in layouts) for axis in (0, 1))
     outside = []
     for _, well in told.of:
         try:
@@ -60,6 +84,11 @@ def check_inside(told: Labels, plates: Mapping[str, Plate]) -> None:
             f"The labels name {len(outside)} well{'s' * (len(outside) > 1)} ({names.listed(outside)}) outside the plate of "
             f"{rows} x {columns} wells. Give the labels of this plate."
         )
+
+
+def _is_guessed(plate: Plate) -> bool:
+    """Whether only the names of the files spoke of how large the plate is: they may be of a part of it."""
+    return plate.format.startswith("file names") and plate.layout == smallest_layout(list(plate.fields))
 
 
 def check_enough(

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import labelled_plates
@@ -18,7 +19,9 @@ from napari_attribution.desktop.explain.mixed import Mixed
 from napari_attribution.desktop.train import wanted as kept
 from napari_attribution.desktop.train import words
 from napari_attribution.desktop.train.course import Course
-from napari_attribution.desktop.train.training import Training, likely_labels
+from napari_attribution.desktop.train.looking import likely_labels
+from napari_attribution.desktop.train.training import Training
+from napari_attribution.training.fitted import Epoch
 from napari_attribution.training.moment import Moment
 from napari_attribution.training.recipe import Recipe
 from napari_attribution.training.train import train_dcmix
@@ -147,8 +150,7 @@ def test_a_training_is_stopped_goes_on_after_a_restart_and_says_the_same(make, m
     assert again.state.failure is None, again.state.failure
     assert again.state.saved == out.with_name("mine.pt")
     assert {file.name for file in out.parent.iterdir()} >= {"mine.pt", "mine.pt2", "mine.training.json"}
-    assert not again.state.begun, "what is saved is not kept twice"
-    assert kept.unfinished() is None
+    assert kept.unfinished() is None, "what is saved is not offered"
 
     again.explain()
     own = again.controller.state
@@ -177,6 +179,153 @@ def test_to_begin_anew_forgets_what_was_done(training, mail, folder, table) -> N
     assert not marked.is_file()
 
 
+def test_more_seeds_go_on_with_what_is_trained_also_once_it_is_saved(training, mail, folder, table, home) -> None:
+    state = choose(training, mail, folder, table)
+    training.want(recipe={**RECIPE, "seeds": 1})
+    mail.deliver_until(lambda: not state.looking)
+    training.run()
+    first = finish(training, mail)
+    assert state.again
+    training.save(home.parent / "out" / "one")
+    mail.deliver_until(lambda: not state.keeping)
+    training.want(recipe={**RECIPE, "seeds": 2})
+    mail.deliver_until(lambda: not state.looking)
+    assert state.begun
+    assert not state.again
+    training.run()
+    mail.deliver_until(lambda: state.course.phase == "training", 60)
+    second = finish(training, mail)
+    assert list(state.course.importances) == [1], "the first seed was not trained again"
+    np.testing.assert_array_equal(second.importances[:1], first.importances)
+    assert len(list(home.iterdir())) == 1
+
+    # What was saved is let go of once another training is begun.
+    training.save(home.parent / "out" / "two")
+    mail.deliver_until(lambda: not state.keeping)
+    assert kept.unfinished() is None
+    assert kept.begun(state.wanted)
+    other = kept.begin(kept.Wanted("another plate"))
+    assert [one.name for one in home.iterdir()] == [other.name]
+
+
+def test_which_networks_are_wanted_is_not_what_a_training_is_of(table) -> None:
+    wanted = kept.Wanted("plate", conditions=str(table), labels="phenotype", recipe={"epochs": 5})
+    for recipe in ({"epochs": 5, "seeds": 9}, {"epochs": 5, "compare": False}, {"epochs": 5, "first_seed": 2}):
+        assert kept.folder_of(replace(wanted, recipe=recipe)) == kept.folder_of(wanted)
+    assert kept.folder_of(replace(wanted, recipe={"epochs": 6})) != kept.folder_of(wanted)
+    assert kept.folder_of(replace(wanted, more=("other",))) != kept.folder_of(wanted)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """Plates p, q and r."""
+    home = tmp_path_factory.mktemp("plates")
+    return [str(labelled_plates.plate_of_tiffs(home / name)) for name in "pqr"]
+
+
+def want_three(training, mail, three, table, **recipe):
+    training.want(
+        plate=three[0],
+        more=tuple(three[1:]),
+        conditions=str(table),
+        stains=",".join(STAINS),
+        recipe={**RECIPE, **recipe},
+    )
+    mail.deliver_until(lambda: not training.state.looking)
+    return training.state
+
+
+def test_several_plates_are_counted_together_and_can_be_parted_as_a_whole(make, mail, three, table) -> None:
+    training = make()
+    state = want_three(training, mail, three, table, split_by="plate", seeds=1, epochs=1)
+    assert training.obstacle() == ""
+    lines = state.preview.splitlines()
+    assert lines[0] == "p - file names (ImageXpress): 24 of 24 wells, 24 fields; stains DNA, GFP, Mito."
+    assert [line[:3] for line in lines] == ["p -", "q -", "r -", "Kno"]
+    assert words.counts(state.counts).splitlines() == [
+        "control: 36 wells, 36 fields",
+        "hit: 36 wells, 36 fields",
+        "On 3 plates: p, q, r.",
+    ]
+    training.run()
+    answer = finish(training, mail)
+    parts = answer.record["splits"]["0"].values()
+    assert sorted(well.split("/")[0] for well in {side[0] for side in parts}) == ["p", "q", "r"]
+    assert all(len({well.split("/")[0] for well in side}) == 1 for side in parts)
+    twin = train_dcmix(
+        [read_plate(path, stains=STAINS) for path in three],
+        table,
+        recipe=Recipe(**state.wanted.recipe),
+        column="phenotype",
+        device="cpu",
+    )
+    np.testing.assert_array_equal(answer.importances, twin.importances)
+    assert answer.record["labels"] == twin.record["labels"]
+    # The list is shortened again; where the first is taken out, the next is the first.
+    training.want(plate="")
+    assert (state.wanted.plate, state.wanted.more) == (three[1], (three[2],))
+    mail.deliver_until(lambda: not state.looking)
+    assert "2 plates cannot be parted in three" in state.failure.sentence
+    training.want(more=())
+    mail.deliver_until(lambda: not state.looking)
+    assert state.preview.startswith("file names (ImageXpress): 24 of 24 wells")
+
+    another = make()
+    assert another.state.earlier.more == tuple(three[1:])
+    another.go_on_with_earlier()
+    mail.deliver_until(lambda: not another.state.looking)
+    assert another.state.begun
+
+
+def test_one_table_of_all_plates(training, mail, three, tmp_path) -> None:
+    rows = [(plate, well, label if plate != "r" else "") for plate in "pqr" for well, label in CLASSES.items()]
+    table = labelled_plates.csv_of(tmp_path / "all.csv", rows, "plate,well,phenotype")
+    state = want_three(training, mail, three, table)
+    assert state.columns == ("phenotype",)
+    assert words.counts(state.counts).splitlines()[:3] == [
+        "control: 24 wells, 24 fields",
+        "hit: 24 wells, 24 fields",
+        "On 2 plates: p, q.",
+    ]
+    assert "24 wells without a label: left out." in state.counts.notes
+    wrong = labelled_plates.csv_of(
+        tmp_path / "wrong.csv", [(f"plate {p}", well, label) for p, well, label in rows], "plate,well,phenotype"
+    )
+    want_three(training, mail, three, wrong)
+    assert state.failure.sentence.endswith(
+        "but the plates that were given are called p, q, r. Write these names in the column plate."
+    )
+    rows.append(("p", "A01", "something else"))
+    twice = labelled_plates.csv_of(tmp_path / "twice.csv", rows, "plate,well,phenotype")
+    want_three(training, mail, three, twice)
+    assert state.failure.sentence == (
+        "Row 74 of twice.csv calls the well p/A01 'something else', but row 2 of twice.csv calls it 'hit'. Keep one label a well."
+    )
+
+
+def test_what_is_wrong_with_several_plates_is_said(training, mail, three, tmp_path) -> None:
+    state = want_three(training, mail, three, "")
+    assert "with a column well, one for the class, and one named plate where the plates differ" in training.obstacle()
+    training.want(more=(three[0],))
+    mail.deliver_until(lambda: not state.looking)
+    assert f"The plate {three[0]} was given twice" in state.failure.sentence
+    assert training.obstacle() == state.failure.sentence
+    training.want(more=(str(tmp_path / "gone"),))
+    mail.deliver_until(lambda: not state.looking)
+    assert f"There is no plate {tmp_path / 'gone'}" in state.failure.sentence
+
+
+def test_a_condition_of_all_plates_may_be_the_class(training, mail, tmp_path) -> None:
+    plate = Path("sample_data/plate.zarr").absolute()
+    copy = tmp_path / "copy.zarr"
+    copy.symlink_to(plate)
+    table = "sample_data/plate.conditions.csv"
+    training.want(plate=str(plate), more=(str(copy),), conditions=table, recipe=dict(RECIPE))
+    mail.deliver_until(lambda: not training.state.looking)
+    assert training.state.columns[0] == "treatment"
+    assert words.counts(training.state.counts).splitlines()[0] == "compound: 24 wells, 32 fields"
+
+
 def test_another_table_of_the_same_name_is_another_training(table) -> None:
     wanted = kept.Wanted("plate", conditions=str(table), labels="phenotype")
     before = kept.folder_of(wanted)
@@ -199,10 +348,9 @@ def test_a_damaged_note_of_a_training_is_passed_over(home, text) -> None:
 
 
 def test_the_likely_class_is_a_condition_of_a_few_values() -> None:
-    told = {f"A{n:02d}": {"seed": float(n), "drug": "ab"[n % 2], "note": None} for n in range(1, 21)}
-    assert likely_labels(SimpleNamespace(columns=("seed", "drug", "note"), conditions=told)) == "drug"
-    assert likely_labels(SimpleNamespace(columns=("seed",), conditions=told)) == "seed"
-    assert likely_labels(SimpleNamespace(columns=(), conditions={})) == ""
+    assert likely_labels({"seed": 20, "drug": 2, "note": 0}) == "drug"
+    assert likely_labels({"seed": 20}) == "seed"
+    assert likely_labels({}) == ""
 
 
 def test_moments_become_curves_bars_and_a_sentence() -> None:
@@ -225,6 +373,22 @@ def test_moments_become_curves_bars_and_a_sentence() -> None:
     course.add(Moment("training", 3, 60, "GFP", 8, 1, 0.5, 0.6, 1.0), 23.0)
     assert list(course.of_seed()) == ["GFP"]
     assert course.importance == (0.2, 0.9), "the last that were told"
+
+
+def test_the_curves_of_an_answer_are_those_of_the_seeds_that_are_in_it() -> None:
+    course = Course()
+    for epoch in (1, 2):
+        course.add(Moment("training", epoch, 60, "dcmix", 4, epoch, 0.5, 0.6, 0.75, (0.3, 0.7)), 20.0 + epoch)
+    # The network of seed 5 came to nothing: the bars are still those of the seed before.
+    course.add(Moment("training", 20, 60, "dcmix", 5, 0), 23.0)
+    assert [row.share for row in words.live_rows(("DNA", "GFP"), course)] == [0.3, 0.7]
+    assert not any(curve.epochs for curve in course.of_seed().values())
+    epochs = {seed: (Epoch(0.1 * seed, 0.2 * seed, 1.0),) for seed in (4, 6)}
+    course.recall(
+        SimpleNamespace(seeds=(4, 6), best=1, histories={"dcmix": tuple(epochs.values()), "GFP": (epochs[4], ())})
+    )
+    assert list(course.curves) == [(4, "dcmix"), (6, "dcmix"), (4, "GFP"), (6, "GFP")]
+    assert course.of_seed()["dcmix"].training == [pytest.approx(0.6)]
 
 
 def answered(**changes):

@@ -6,6 +6,7 @@ from labelled_plates import CLASSES, STAINS, csv_of, field_pixels, plate_of_tiff
 from napari_attribution import Well, read_plate
 from napari_attribution.errors import LabelError, RequestError, StainError
 from napari_attribution.training.labelled import labelled
+from napari_attribution.training.matching import check_different
 from napari_attribution.training.preview import classes_and_counts
 
 
@@ -40,6 +41,15 @@ def test_labels_of_another_plate_are_refused(plate):
         labelled(plate, CLASSES | {"P24": "hit"})
     with pytest.raises(LabelError, match=r"None of the 2 wells that the labels name \(H01, H02\) has images here"):
         labelled(plate, {"H01": "hit", "H02": "control"})
+
+
+def test_images_of_a_part_of_a_plate_and_labels_of_all_of_it(tmp_path):
+    part = read_plate(plate_of_tiffs(tmp_path / "part"), stains=STAINS)
+    assert part.layout == (4, 6)
+    found = labelled(part, CLASSES | {"H12": "hit", "P24": "hit"})
+    assert (len(found.wells), found.unknown) == (24, ("H12", "P24"))
+    with pytest.raises(LabelError, match=r"name 1 well \(AG01\) outside the plate of 32 x 48"):
+        labelled(part, CLASSES | {"AG01": "hit"})
 
 
 def test_one_class_and_classes_of_one_or_two_wells(plate):
@@ -87,6 +97,11 @@ def test_several_plates(tmp_path, plate):
     assert labelled(plate, file).wells[0].name == "A01"  # the other plate's labels are not this one's
     with pytest.raises(LabelError, match="none of which is"):
         labelled(plate, csv_of(tmp_path / "x.csv", [("x", "A01", "a"), ("y", "A01", "b")], "plate,well,label"))
+    with pytest.raises(LabelError, match=r"of the plate x, but the plates that were given are called plate, other\."):
+        labelled([plate, other], csv_of(tmp_path / "x.csv", [("x", "A01", "a")], "plate,well,label"))
+    with pytest.raises(RequestError, match=f"The plate {plate.source} was given twice"):
+        check_different([plate, other, plate])
+    check_different([plate, other])
     twice = labelled([plate, plate], CLASSES)
     assert len({well.name for well in twice.wells}) == 48
 

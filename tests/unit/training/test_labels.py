@@ -5,7 +5,7 @@ from labelled_plates import csv_of
 
 from napari_attribution import read_plate
 from napari_attribution.errors import LabelError, WellError
-from napari_attribution.training.labels import in_order, read_labels
+from napari_attribution.training.labels import columns_of, in_order, read_labels
 
 PLATE = "sample_data/plate.zarr"
 CONDITIONS = "sample_data/plate.conditions.csv"
@@ -42,6 +42,14 @@ def test_a_column_may_name_the_plate(tmp_path):
     labels = read_labels(file)
     assert labels.of == {("p1", "A01"): "hit", ("p2", "A01"): "control"}
     assert (labels.find("P2", "A01"), labels.find("P3", "A01")) == (("p2", "A01"), None)
+
+
+def test_what_may_be_the_label_of_a_table(tmp_path):
+    rows = [("p", "A01", "x", 10.0, ""), ("q", "A01", "y", 10, ""), ("q", "A02", "x", "n/a", "")]
+    file = csv_of(tmp_path / "a.csv", rows, "Plate,well,drug,dose,remark")
+    assert columns_of(file) == {"drug": 2, "dose": 1, "remark": 0}
+    with pytest.raises(WellError, match="does not say which well"):
+        columns_of(csv_of(tmp_path / "b.csv", rows, "Plate,wel,drug,dose,remark"))
 
 
 def test_mappings_and_conditions():

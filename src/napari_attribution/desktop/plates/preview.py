@@ -30,12 +30,7 @@ def look(path: str, reading: Mapping[str, Any]) -> tuple[Plate, str]:
 
 def told(plate: Plate, files: Preview) -> str:
     """What there is of a plate, how its first files are understood, what belongs nowhere, and what is missing."""
-    rows, columns = plate.layout
-    filled = len(plate.fields) - len(plate.empty)
-    lines = [
-        f"{plate.format}: {filled} of {rows * columns} wells, {len(plate)} fields; stains {', '.join(plate.stains)}"
-        f"{'' if plate.named else ' (nobody named them)'}."
-    ]
+    lines = [in_short(plate)]
     if plate.columns:
         lines.append(f"Known of the wells: {', '.join(plate.columns)}.")
     lines += [f"{well} field {field}, {stain}  ←  {file}" for file, well, field, stain in files.rows]
@@ -48,3 +43,13 @@ def told(plate: Plate, files: Preview) -> str:
         )
     lines += [f"! {note}" for note in plate.notes]
     return "\n".join(lines)
+
+
+def in_short(plate: Plate) -> str:
+    """What there is of a plate, in one line."""
+    rows, columns = plate.layout
+    filled = len(plate.fields) - len(plate.empty)
+    return (
+        f"{plate.format}: {filled} of {rows * columns} wells, {len(plate)} fields; stains {', '.join(plate.stains)}"
+        f"{'' if plate.named else ' (nobody named them)'}."
+    )

@@ -1,4 +1,4 @@
-"""What is to be trained: the plate, what its wells are, and the recipe."""
+"""What is to be trained: the plates, what their wells are, and the recipe."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QProgressBar, QVBoxLayout, 
 
 from napari_attribution.desktop.plates.form import PlateForm
 from napari_attribution.desktop.train import words
+from napari_attribution.desktop.train.more_plates import MorePlates
 from napari_attribution.desktop.train.training import Training
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.form import Form
@@ -16,6 +17,11 @@ from napari_attribution.training.recipe import Recipe
 
 IN_SIGHT = ("size", "seeds", "epochs", "compare")
 """What of the recipe is asked first: it decides how long it takes."""
+
+
+GO_ON = (
+    "Go on where it was stopped: what is trained already is not trained again, also where there are to be more seeds"
+)
 
 
 class AskView(QWidget):
@@ -31,6 +37,7 @@ class AskView(QWidget):
         self.setObjectName("ask_view")
         self.training = training
         self.plate = PlateForm(training.controller)
+        self.more_plates = MorePlates(training.controller)
         self.labels = parts.combo("train_labels", "Which of the conditions is the class of a well")
         self.counts = parts.text("train_counts", "The classes, and how many wells and fields are of each", quiet=True)
         self.doubts = parts.text("train_doubts", "What of the labels would make the answer doubtful")
@@ -40,7 +47,7 @@ class AskView(QWidget):
         self.more = Section("recipe", "More choices", self.many, "How the network is trained, in all detail")
         self.missing = parts.text("train_missing", "What is needed before it can be trained", quiet=True)
         self.failed = parts.text("train_failed", "Why the training stopped")
-        self.run = parts.button("train", "Train", "Train the classifier on this plate")
+        self.run = parts.button("train", "Train", "Train the classifier")
         self.anew = parts.button("train_anew", "Begin anew", "Forget what is done of this training, and begin again")
         self.earlier = parts.button(
             "earlier",
@@ -62,6 +69,8 @@ class AskView(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("class", self.labels)
+        self.plate.plate_row.addWidget(self.more_plates.add)
+        self.plate.form.insertRow(1, "and", self.more_plates)
         self._forms = (self.plate.form, form, self.few.layout())
         inside = QVBoxLayout(asked)
         inside.setContentsMargins(0, 0, 0, 0)
@@ -70,7 +79,7 @@ class AskView(QWidget):
         inside.addLayout(form)
         for part in (self.counts, self.doubts, self.few, self.more):
             inside.addWidget(part)
-        self.asked = Section("ask", "What to train on", asked, "The plate, its classes, and how to train")
+        self.asked = Section("ask", "What to train on", asked, "The plates, the classes, and how to train")
         self.asked.heading.setChecked(True)
         buttons = QHBoxLayout()
         buttons.setSpacing(6)
@@ -87,7 +96,8 @@ class AskView(QWidget):
 
     def _connect(self) -> None:
         training = self.training
-        self.plate.wants.connect(lambda values: training.want(**values))
+        for part in (self.plate, self.more_plates):
+            part.wants.connect(lambda values: training.want(**values))
         self.labels.activated.connect(lambda _at: training.want(labels=self.labels.currentData()))
         for form in (self.few, self.many):
             form.changed.connect(self._recipe_changed)
@@ -122,9 +132,11 @@ class AskView(QWidget):
         training = self.training
         state, wanted = training.state, training.state.wanted
         self.plate.render_state(wanted, state.preview)
-        columns = state.plate.columns if state.plate is not None else ()
-        parts.offer(self.labels, [(name, name) for name in columns] or [("none known", "")], wanted.labels)
-        self.labels.setEnabled(bool(columns) and not state.running)
+        self.more_plates.render_state(wanted)
+        for part in (self.more_plates, self.plate.form.labelForField(self.more_plates)):
+            part.setVisible(bool(wanted.more))
+        parts.offer(self.labels, [(name, name) for name in state.columns] or [("none known", "")], wanted.labels)
+        self.labels.setEnabled(bool(state.columns) and not state.running)
         counts = state.counts
         parts.say(self.counts, words.counts(counts) if counts else "")
         parts.say(self.doubts, "\n".join(f"! {one}" for one in counts.warnings) if counts else "", "warn")
@@ -141,6 +153,7 @@ class AskView(QWidget):
         self.run.setEnabled(not obstacle)
         begun = state.begun and not state.again
         self.run.setText("Go on" if begun else "Train again" if state.again else "Train")
+        self.run.setToolTip(GO_ON if begun else "Train the classifier")
         self.anew.setVisible(not state.running and begun and not obstacle)
         self.earlier.setVisible(not state.running and state.earlier is not None)
         self.progress.setRange(0, state.course.total)

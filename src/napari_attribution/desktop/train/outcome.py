@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class Outcome:
 
         def work(_report: Report) -> Path:
             where = answer.save(path)
-            kept.forget(trained)
+            kept.finish(trained)
             return where
 
         def done(where: Path) -> None:
@@ -72,7 +73,7 @@ class Outcome:
 
     def explain(self) -> None:
         """Hand the classifier over to the dock "Explain well", with a well of the plate where none is open."""
-        state, answer, plate, controller = self._state, self._state.answer, self._state.plate, self._controller
+        state, answer, plates, controller = self._state, self._state.answer, self._state.plates, self._controller
         if answer is None:
             return
         saved, wants_well = state.saved, controller.state.well is None
@@ -81,7 +82,7 @@ class Outcome:
             path = saved
             if path is None:
                 path = answer.save(Path(tempfile.mkdtemp(dir=unsaved())) / "trained.pt")
-            name, tuples = a_well(plate) if wants_well and plate is not None else ("", [])
+            name, tuples = a_well(plates) if wants_well else ("", [])
             return path, name, tuples
 
         def done(found: tuple[Path, str, list[Any]]) -> None:
@@ -109,9 +110,9 @@ def unsaved() -> Path:
     return folder
 
 
-def a_well(plate: Plate) -> tuple[str, list[Any]]:
+def a_well(plates: Iterable[Plate]) -> tuple[str, list[Any]]:
     """The first field that can be read, as layers are made of it; nothing where none can."""
-    for field in plate:
+    for field in chain.from_iterable(plates):
         try:
             return field.name, well_layer_tuples(field.read())
         except WellError:

@@ -23,14 +23,16 @@ class TrainState:
     Parameters
     ----------
     wanted : Wanted
-    plate : Plate, optional
-        As it was read for `wanted`.
+    plates : tuple of Plate
+        As they were read for `wanted`; empty where they were not.
     preview : str
-        What there is of it, in words.
+        What there is of them, in words.
+    columns : tuple of str
+        What is known of the wells of all plates: each may be the class.
     looking : str
-        What is being looked at: "plate", "labels", or nothing.
+        What is being looked at: "plate", "plates", "labels", or nothing.
     counts : Preview, optional
-        Its classes, and how many wells are of each.
+        The classes, and how many wells are of each.
     running : bool
     course : Course
         How it has gone so far.
@@ -50,8 +52,9 @@ class TrainState:
     """
 
     wanted: Wanted = field(default_factory=Wanted)
-    plate: Plate | None = None
+    plates: tuple[Plate, ...] = ()
     preview: str = ""
+    columns: tuple[str, ...] = ()
     looking: str = ""
     counts: Preview | None = None
     running: bool = False

@@ -1,4 +1,4 @@
-"""A training from the dock: which plate, which labels; its progress; how it is stopped, goes on, and what becomes of it."""
+"""A training from the dock: which plates, which labels; its progress; how it is stopped, goes on, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from typing import TYPE_CHECKING, Any
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
-from napari_attribution.desktop.plates.wanted import READING
 from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.train import wanted as kept
+from napari_attribution.desktop.train import words
 from napari_attribution.desktop.train.course import Course
+from napari_attribution.desktop.train.looking import Seen, labels_of, likely_labels, look
 from napari_attribution.desktop.train.outcome import Outcome
 from napari_attribution.desktop.train.state import TrainState
-from napari_attribution.desktop.train.wanted import Wanted
+from napari_attribution.desktop.train.wanted import READING, Wanted
 from napari_attribution.errors import OutputError
 
 if TYPE_CHECKING:
     from napari_attribution.training.answer import TrainedClassifier
     from napari_attribution.training.moment import Moment
     from napari_attribution.training.preview import Preview
-    from napari_attribution.wells.plate import Plate
 
 TRAIN, LOOK, COUNT = "train", "look at plate", "count classes"
 """Kinds of jobs."""
 
 QUICK = {"size": 128, "seeds": 1, "epochs": 16}
 """What of the recipe is another for the sample: its answer is there within about a minute."""
-
-MOST_CLASSES = 12
-"""With more values, a condition is a number or a name of its own for every well, and no class."""
 
 
 class Training:
@@ -73,6 +70,9 @@ class Training:
         state = self.state
         for name, value in values.items():
             setattr(state.wanted, name, value)
+        if not state.wanted.plate and state.wanted.more:
+            state.wanted.plate, *more = state.wanted.more
+            state.wanted.more = tuple(more)
         state.failure, state.said, state.earlier = None, "", None
         if any(name in READING for name in values):
             state.answer, state.saved, state.course = None, None, Course()
@@ -100,10 +100,10 @@ class Training:
             return "Choose a plate: its folder, or the address of an OME-Zarr plate."
         if state.looking:
             return f"Looking at the {state.looking} ..."
-        if state.plate is None:
+        if not state.plates:
             return state.failure.sentence if state.failure else "Choose a plate that can be read."
-        if not state.plate.columns:
-            return "Nobody said what the wells are: choose a CSV of the conditions, with a column well and one for the class."
+        if not state.columns:
+            return words.nobody_said(len(state.plates))
         if not state.wanted.labels:
             return "Choose the condition that is the class."
         if state.counts is None:
@@ -111,45 +111,44 @@ class Training:
         return ""
 
     def _look(self) -> None:
-        """Find out what the plate is, and what is known of its wells."""
+        """Find out what the plates are, and what is known of their wells."""
         state = self.state
         wanted = state.wanted
-        state.plate, state.preview, state.counts, state.looking = None, "", None, ""
+        state.plates, state.preview, state.columns, state.counts, state.looking = (), "", (), None, ""
         self.jobs.cancel(LOOK, COUNT)
         if not wanted.plate:
             return
-        path, reading = wanted.plate, wanted.reading
+        asked = replace(wanted)
 
-        def work(_report: Report) -> tuple[Plate, str]:
-            from napari_attribution.desktop.plates.preview import look
+        def work(_report: Report) -> Seen:
+            return look(asked)
 
-            return look(path, reading)
-
-        def done(found: tuple[Plate, str]) -> None:
-            state.plate, state.preview = found
+        def done(found: Seen) -> None:
+            state.plates, state.preview, state.columns = found.plates, found.told, tuple(found.columns)
             state.looking = ""
-            if wanted.labels not in state.plate.columns:
-                wanted.labels = likely_labels(state.plate)
+            if wanted.labels not in state.columns:
+                wanted.labels = likely_labels(found.columns)
             self._count()
             self._changed()
 
-        state.looking = "plate"
+        state.looking = "plates" if wanted.more else "plate"
         self.jobs.start(LOOK, work, done, self._failed)
 
     def _count(self) -> None:
         """Count the classes."""
         state = self.state
-        plate, labels, recipe = state.plate, state.wanted.labels, dict(state.wanted.recipe)
+        plates, wanted = state.plates, replace(state.wanted)
         state.counts, state.begun = None, kept.begun(state.wanted)
         self.jobs.cancel(COUNT)
-        if plate is None or not labels:
+        if not plates or not wanted.labels:
             return
 
         def work(_report: Report) -> Preview:
             from napari_attribution.training.preview import classes_and_counts
             from napari_attribution.training.recipe import Recipe
 
-            return classes_and_counts(plate, labels, split_by=Recipe(**recipe).split_by)
+            labels, column = labels_of(wanted)
+            return classes_and_counts(plates, labels, column=column, split_by=Recipe(**wanted.recipe).split_by)
 
         def done(found: Preview) -> None:
             state.counts, state.looking = found, ""
@@ -167,8 +166,8 @@ class Training:
 
     def run(self, anew: bool = False) -> None:
         """Train what is wanted; where the same was stopped, go on, unless it is to begin anew."""
-        state, plate = self.state, self.state.plate
-        if self.obstacle() or plate is None:
+        state, plates = self.state, self.state.plates
+        if self.obstacle():
             self._changed()
             return
         wanted, device = replace(state.wanted), self.controller.state.device
@@ -187,9 +186,11 @@ class Training:
                 moments.put(moment)
                 report(moment.done, moment.total)
 
+            labels, column = labels_of(wanted)
             return train_dcmix(
-                plate,
-                wanted.labels,
+                plates,
+                labels,
+                column=column,
                 recipe=Recipe(**wanted.recipe),
                 device=device,
                 folder=kept.begin(wanted),
@@ -229,12 +230,3 @@ class Training:
         state.running, state.begun = False, kept.begun(state.wanted)
         state.said = "Stopped. What is done is kept: it can go on from there, also after napari was closed."
         self._changed()
-
-
-def likely_labels(plate: Plate) -> str:
-    """The first condition that has a few values, else the first."""
-    for name in plate.columns:
-        values = {told.get(name) for told in plate.conditions.values()} - {None}
-        if 2 <= len(values) <= MOST_CLASSES:
-            return name
-    return plate.columns[0] if plate.columns else ""

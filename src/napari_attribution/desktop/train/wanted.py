@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from napari_attribution.desktop.keeping.remembered import SWITCH, where
+from napari_attribution.desktop.plates.wanted import READING as READING_ONE
 from napari_attribution.desktop.plates.wanted import WantedPlate
 from napari_attribution.keeping.files import check_folder, written_whole
-from napari_attribution.training.recipe import Recipe
+from napari_attribution.training.recipe import WHICH, Recipe
+
+READING = (*READING_ONE, "more")
+"""What, once it is another, makes the plates to be read anew."""
 
 ASKED = "asked.json"
 """The file in the folder of a training that says what was asked."""
+
+SAVED = "saved.json"
+"""The same once the answer is saved."""
 
 MOST = 10
 """Trainings that are kept without being saved; older ones make way."""
@@ -26,23 +33,38 @@ MOST = 10
 
 @dataclass
 class Wanted(WantedPlate):
-    """What is to be trained, on which plate.
+    """What is to be trained, on which plates.
 
     Parameters
     ----------
+    more : tuple of str
+        Folders or URLs of plates beside the first; all are read in the same way.
     labels : str
         The condition that says which class a well is of; empty where none is chosen.
     recipe : dict
         Choices that are not the recipe's own, by name.
     """
 
+    more: tuple[str, ...] = ()
     labels: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.more = tuple(self.more)
+
+    @property
+    def plates(self) -> tuple[str, ...]:
+        """All of them; none where no first one is chosen."""
+        return (self.plate, *self.more) if self.plate else ()
+
 
 def folder_of(wanted: Wanted) -> Path:
-    """Where what is done of this training is kept: the same for the same wishes, also after a restart."""
+    """Where what is done of this training is kept: the same for the same wishes, also after a restart.
+
+    With more seeds, or something to compare with, the same training goes on.
+    """
     asked = asdict(wanted)
+    asked["recipe"] = {name: value for name, value in wanted.recipe.items() if name not in WHICH}
     if wanted.conditions and Path(wanted.conditions).is_file():
         # Other labels are another training, by whatever name.
         asked["table"] = hashlib.sha256(Path(wanted.conditions).read_bytes()).hexdigest()
@@ -64,6 +86,9 @@ def begin(wanted: Wanted) -> Path:
     check_folder(folder)
     with written_whole(folder / ASKED) as temporary:
         temporary.write_text(json.dumps(asdict(wanted), indent=2), "utf-8")
+    (folder / SAVED).unlink(missing_ok=True)
+    for saved in home().glob(f"*/{SAVED}"):
+        shutil.rmtree(saved.parent, ignore_errors=True)
     return folder
 
 
@@ -86,7 +111,14 @@ def _by_age() -> list[Path]:
 
 def begun(wanted: Wanted) -> bool:
     """Whether something of this training is done."""
-    return (folder_of(wanted) / ASKED).is_file()
+    return any((folder_of(wanted) / name).is_file() for name in (ASKED, SAVED))
+
+
+def finish(wanted: Wanted) -> None:
+    """The answer is saved: what was done is offered no more, and kept until another training is begun, to go on with more seeds."""
+    asked = folder_of(wanted) / ASKED
+    if asked.is_file():
+        asked.replace(asked.with_name(SAVED))
 
 
 def forget(wanted: Wanted) -> None:

@@ -45,12 +45,20 @@ def network(name: str) -> str:
 
 
 def counts(found: Preview) -> str:
-    """The classes, with their wells and fields, and what was left out."""
+    """The classes, with their wells and fields, on which plates, and what was left out."""
     lines = [
         f"{label}: {_count(wells, 'well')}, {_count(found.fields[label], 'field')}"
         for label, wells in found.wells.items()
     ]
+    if len(found.plates) > 1:
+        lines.append(f"On {len(found.plates)} plates: {', '.join(found.plates)}.")
     return "\n".join([*lines, *found.notes])
+
+
+def nobody_said(plates: int) -> str:
+    """That a class is needed, and how it can be told."""
+    where = "with a column well, one for the class, and one named plate where the plates differ" if plates > 1 else ""
+    return f"Nobody said what the wells are: choose a CSV of the conditions, {where or 'with a column well and one for the class'}."
 
 
 def told(course: Course, now: float, seeds: int, first_seed: int) -> str:
