@@ -37,7 +37,7 @@ class MorePlates(QWidget):
         self._more: tuple[str, ...] = ()
         self._lines: list[tuple[QLineEdit, QPushButton]] = []
         self.add = parts.button(
-            "add_plate", "Add …", "Add another plate: all are read in the same way, and trained on together"
+            "add_plate", "+", "Add another plate: all are read in the same way, and trained on together"
         )
         self.add.clicked.connect(self._add)
         self._rows = QVBoxLayout(self)
