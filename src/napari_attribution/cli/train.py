@@ -144,7 +144,9 @@ def _free(text: str) -> Path:
 
     files = files_of(path)
     check_folder(path.parent)
+    kept = files[0].with_suffix(".training")
+    more = f" With --folder {kept}, what was trained for it is not trained again." if kept.is_dir() else ""
     for file in files:
         if file.exists():
-            raise OutputError(f"{file} is there already. Give another name, or move it away.")
+            raise OutputError(f"{file} is there already. Give another name, or move it away.{more}")
     return files[0]

@@ -20,7 +20,6 @@ Key = tuple[str, str]
 
 _PLATE = ("plate", "platename", "plateid", "platebarcode", "barcode", "metadataplate")
 _LABEL = ("label", "class", "classlabel", "classname", "target")
-_TABLES = (".csv", ".tsv", ".txt")
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,10 @@ def read_labels(
         condition = next((name for name in known if name.casefold() == str(given).strip().casefold()), None)
         if condition is not None:
             return _of_a_condition(condition, plates)
-        if path.suffix.casefold() not in _TABLES:
-            have = (
-                f"The conditions of the plate are {names.listed(list(known), 12)}." if known else "The plate has none."
-            )
-            raise LabelError(
-                f"{str(given)!r} is neither a file nor a condition of the plate. {have} Give a CSV with the columns well and label."
-            )
+        have = f"The conditions of the plate are {names.listed(list(known), 12)}." if known else "The plate has none."
+        raise LabelError(
+            f"{str(given)!r} is neither a file nor a condition of the plate. {have} Give a CSV with the columns well and label."
+        )
     return _of_a_table(path, column)
 
 
@@ -133,6 +129,8 @@ def _of_a_condition(condition: str, plates: Mapping[str, Plate]) -> Labels:
 
 def _of_a_table(path: Path, column: str | None) -> Labels:
     rows = list(conditions.rows(path))
+    if not rows:
+        raise LabelError(f"{path.name} says nothing of any well: there is no row below its header.")
     header = list(dict.fromkeys(name for _, _, values in rows for name in values))
     plate = _plate_column(name for name in header if name != column)
     chosen = _column(path, [name for name in header if name != plate], column)

@@ -71,7 +71,7 @@ def _differing(former: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     """What is not the same, in words."""
     was, now = former["recipe"], plan["recipe"]
     said = [
-        f"its {name} was {was.get(name)}, not {now.get(name)}"
+        f"{name} was {was.get(name)}, not {now.get(name)}"
         for name in sorted({*was, *now})
         if was.get(name) != now.get(name)
     ]

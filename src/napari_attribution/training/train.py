@@ -145,13 +145,14 @@ def _answer(
         *doubts,
         *preview_of(found).warnings,
         *at_chance(accuracy[MIXED], chance, wells),
-        *accuracy_lost(accuracy, recipe.mixers, wells),
+        *accuracy_lost(accuracy, recipe.mixers, chance, wells),
         *seeds_disagree(importances, found.stains),
         *orders_disagree(
             importances,
             {"the Shapley values": importance["shapley"], "the permutation values": importance["permutation"]},
             found.stains,
             accuracy,
+            chance,
         ),
     )
     return TrainedClassifier(

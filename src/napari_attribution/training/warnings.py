@@ -39,8 +39,7 @@ def at_chance(accuracy: Floats, chance: float, wells: int) -> tuple[str, ...]:
     wells : int
         How many were held out for one seed or another.
     """
-    right = round(float(accuracy.mean()) * wells)
-    by_chance = sum(math.comb(wells, n) * chance**n * (1 - chance) ** (wells - n) for n in range(right, wells + 1))
+    right, by_chance = _by_chance(float(accuracy.mean()), chance, wells)
     if by_chance < CERTAIN:
         return ()
     return (
@@ -49,10 +48,19 @@ def at_chance(accuracy: Floats, chance: float, wells: int) -> tuple[str, ...]:
     )
 
 
-def accuracy_lost(accuracy: Mapping[str, Floats], mixers: int, wells: int) -> tuple[str, ...]:
-    """Where the blended channels are more than 3 points less accurate than all stains, on the mean of the seeds that have both."""
+def _by_chance(accuracy: float, chance: float, wells: int) -> tuple[int, float]:
+    """How many wells are called right, and how often chance does as well."""
+    right = round(accuracy * wells)
+    return right, sum(math.comb(wells, n) * chance**n * (1 - chance) ** (wells - n) for n in range(right, wells + 1))
+
+
+def accuracy_lost(accuracy: Mapping[str, Floats], mixers: int, chance: float, wells: int) -> tuple[str, ...]:
+    """Where the blended channels are more than 3 points less accurate than all stains, on the mean of the seeds that have both.
+
+    Of all stains that are no better than chance, nothing can be lost.
+    """
     means = _paired(accuracy, "all stains", "dcmix")
-    if means is None or not means[0] - means[1] > MOST_LOST:
+    if means is None or not means[0] - means[1] > MOST_LOST or _by_chance(means[0], chance, wells)[1] >= CERTAIN:
         return ()
     lost = means[0] - means[1]
     blended = "One blended channel is" if mixers == 1 else f"{mixers} blended channels are"
@@ -78,7 +86,11 @@ def seeds_disagree(importances: Floats, stains: Sequence[str]) -> tuple[str, ...
 
 
 def orders_disagree(
-    importances: Floats, others: Mapping[str, Floats], stains: Sequence[str], accuracy: Mapping[str, Floats]
+    importances: Floats,
+    others: Mapping[str, Floats],
+    stains: Sequence[str],
+    accuracy: Mapping[str, Floats],
+    chance: float = 0.0,
 ) -> tuple[str, ...]:
     """Where another measure puts another stain first, or orders the stains quite otherwise.
 
@@ -91,6 +103,8 @@ def orders_disagree(
     stains : sequence of C str
     accuracy : mapping of name to (S,) ndarray
         With that of each stain alone, where they were compared.
+    chance : float, optional
+        What calling every well by the commonest class comes to.
     """
     said = []
     importance = importances.mean(axis=0)
@@ -106,7 +120,7 @@ def orders_disagree(
         if order[ours, theirs] > 0 > other[ours, theirs]:
             said.append(
                 f"The mixing weights put {stains[ours]} first, {name} put {stains[theirs]} first. "
-                + _alone(stains[ours], stains[theirs], accuracy)
+                + _alone(stains[ours], stains[theirs], accuracy, chance)
             )
         elif ours == theirs and len(stains) >= FEWEST:
             both = (order * other)[order * other != 0]
@@ -127,12 +141,14 @@ def _told_apart(values: Floats, margin: Floats | float) -> Floats:
     return np.where(np.abs(apart) > margin, np.sign(apart), 0.0)
 
 
-def _alone(ours: str, theirs: str, accuracy: Mapping[str, Floats]) -> str:
+def _alone(ours: str, theirs: str, accuracy: Mapping[str, Floats], chance: float) -> str:
     """What the accuracies on either stain alone say of why."""
     means = _paired(accuracy, ours, theirs)
     if means is None:
         return "Neither order is to be relied on alone."
     found = f"alone, {ours} tells {means[0]:.0%} of the held-out wells, {theirs} {means[1]:.0%}"
+    if max(means) <= chance:
+        return f"{found[0].upper()}{found[1:]}, no more than chance ({chance:.0%}): neither order is to be relied on."
     if abs(means[0] - means[1]) <= AS_ACCURATE:
         return f"They may carry the same (redundant stains; {found}), of which a mixing layer picks one."
     return f"{found[0].upper()}{found[1:]}, so the one does not stand in for the other."

@@ -125,8 +125,24 @@ def test_nothing_that_would_be_written_is_there_already(folder, labels, tmp_path
     for name in written:
         (tmp_path / name).write_text("mine")
         assert main(asked(folder, labels, "--out", tmp_path / "gfp.pt")) == 2
-        assert f"{name} is there already" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert f"{name} is there already" in err
+        assert "--folder" not in err
         (tmp_path / name).unlink()
+    (tmp_path / "full" / "gfp.training").mkdir()
+    assert main(asked(folder, labels, "--out", tmp_path / "full" / "gfp")) == 2
+    assert f"With --folder {tmp_path / 'full' / 'gfp.training'}, what was trained" in capsys.readouterr().err
+
+
+def test_the_same_plate_twice_and_plates_by_their_names(folder, labels, tmp_path, capsys):
+    command = asked(folder, labels, "--preview")
+    assert main([command[0], str(folder), *command[1:]]) == 2
+    assert f"The plate {folder} was given twice" in capsys.readouterr().err
+    other = plate_of_tiffs(tmp_path / "other")
+    assert main([command[0], str(other), *command[1:]]) == 0
+    out = capsys.readouterr().out
+    assert "plates    other, plate\n" in out
+    assert "class     hit: 24 wells, 24 fields" in out
 
 
 def test_stopped_with_control_c_the_same_command_goes_on_to_the_same(folder, labels, tmp_path, capsys, monkeypatch):

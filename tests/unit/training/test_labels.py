@@ -35,6 +35,8 @@ def test_the_label_is_the_column_of_that_name_the_one_asked_for_or_the_only_one(
         read_labels(several, "genotype")
     with pytest.raises(LabelError, match=r"Which column of c\.csv is the label"):
         read_labels(csv_of(tmp_path / "c.csv", [("A01", "x", 1)], "well,drug,dose"))
+    with pytest.raises(LabelError, match=r"d\.csv says nothing of any well: there is no row below its header"):
+        read_labels(csv_of(tmp_path / "d.csv", [], "well,drug"), "drug")
 
 
 def test_a_column_may_name_the_plate(tmp_path):
@@ -79,7 +81,7 @@ def test_what_is_no_label(tmp_path):
         read_labels(csv_of(tmp_path / "a.csv", [("A01", ""), ("A02", "n/a")]))
     with pytest.raises(LabelError, match="differ in upper and lower case only"):
         read_labels({"A01": "DMSO", "A02": "dmso"})
-    with pytest.raises(WellError, match=r"cannot be read from .*nowhere.csv"):
+    with pytest.raises(LabelError, match=r"nowhere\.csv' is neither a file nor a condition"):
         read_labels(tmp_path / "nowhere.csv")
     with pytest.raises(LabelError, match="no column beside the well"):
         read_labels(csv_of(tmp_path / "b.csv", [("A01",)], "well"))

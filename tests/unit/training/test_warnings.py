@@ -20,20 +20,22 @@ def test_chance_is_that_of_so_few_wells(accuracy, chance, wells, warned):
 def test_what_one_blended_channel_loses():
     def lost(dcmix, **others):
         return accuracy_lost(
-            {"dcmix": np.array([dcmix]), **{k.replace("_", " "): np.array([v]) for k, v in others.items()}}, 1, 24
+            {"dcmix": np.array([dcmix]), **{k.replace("_", " "): np.array([v]) for k, v in others.items()}}, 1, 0.5, 24
         )
 
     assert lost(0.9) == lost(0.9, all_stains=0.92) == ()
     (sentence,) = lost(0.8, all_stains=0.95)
     assert "15 points less accurate than all stains (about 4 of 24 held-out wells)" in sentence
     assert "mixers=2" in sentence
+    assert lost(0.5, all_stains=0.6) == (), "of what is no better than chance nothing is lost"
+    assert lost(0.5, all_stains=0.75)
 
 
 def test_a_seed_that_failed_does_not_count_against_the_others():
     accuracy = {"dcmix": np.array([1.0, 0.7, 0.7]), "all stains": np.array([np.nan, 0.7, 0.7])}
-    assert accuracy_lost(accuracy, 1, 24) == ()
-    assert accuracy_lost({**accuracy, "all stains": np.full(3, np.nan)}, 1, 24) == ()
-    assert accuracy_lost({"dcmix": np.array([np.nan, 0.5]), "all stains": np.array([0.4, 0.9])}, 1, 10)
+    assert accuracy_lost(accuracy, 1, 0.5, 24) == ()
+    assert accuracy_lost({**accuracy, "all stains": np.full(3, np.nan)}, 1, 0.5, 24) == ()
+    assert accuracy_lost({"dcmix": np.array([np.nan, 0.5]), "all stains": np.array([0.4, 0.9])}, 1, 0.5, 10)
 
 
 def test_seeds_that_disagree():
@@ -81,7 +83,7 @@ def test_redundancy_is_said_only_where_either_stain_alone_does_as_well():
 
     def said(**alone):
         accuracy = {name: np.array(values) for name, values in alone.items()}
-        (sentence,) = orders_disagree(np.array([[0.9, 0.1]]), measures, ("GFP", "DNA"), accuracy)
+        (sentence,) = orders_disagree(np.array([[0.9, 0.1]]), measures, ("GFP", "DNA"), accuracy, 0.5)
         assert "put GFP first, the permutation values put DNA first" in sentence
         return sentence
 
@@ -92,6 +94,10 @@ def test_redundancy_is_said_only_where_either_stain_alone_does_as_well():
     for unknown in (said(), said(GFP=[1.0], DNA=[np.nan])):
         assert "redundant" not in unknown
         assert "alone, GFP" not in unknown
+    by_chance = said(GFP=[0.5], DNA=[0.45])
+    assert by_chance.endswith(
+        "Alone, GFP tells 50% of the held-out wells, DNA 45%, no more than chance (50%): neither order is to be relied on."
+    )
 
 
 def test_few_wells():
