@@ -47,7 +47,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     command.add_argument("--use", metavar="STAINS", help="train on these stains only, with commas between them")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     command.add_argument(
-        "--folder", metavar="DIR", help="where networks are kept as they are trained; by default FILE.training"
+        "--folder",
+        metavar="DIR",
+        help="where networks are kept as they are trained, and not trained again; by default FILE.training",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     arguments.reads_images(command)

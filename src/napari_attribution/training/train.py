@@ -68,7 +68,8 @@ def train_dcmix(
     device : str
         "auto" (CUDA, then MPS, then the CPU) or a name such as "cuda:1".
     folder : path, optional
-        Where networks are kept as they are trained: the same call goes on there after it was stopped, or killed.
+        Where networks are kept as they are trained: the same call goes on there after it was stopped, or killed. With another
+        choice of seeds, or of whether to compare, those that are there already are not trained again.
     tell : callable, optional
         Called with a `Moment` for each field that is read and each epoch. It may raise `Cancelled`.
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import labelled_plates
 import numpy as np
 import pytest
+import tifffile
 from labelled_plates import CLASSES, STAINS
 
 from napari_attribution.desktop.channels import rows
@@ -315,7 +316,46 @@ def test_what_is_wrong_with_several_plates_is_said(training, mail, three, tmp_pa
     assert f"There is no plate {tmp_path / 'gone'}" in state.failure.sentence
 
 
-def test_a_condition_of_all_plates_may_be_the_class(training, mail, tmp_path) -> None:
+def harmony_of(folder: Path, columns: str, tail: str) -> str:
+    """A Harmony export whose layout says what the wells are."""
+    images = []
+    (folder / "Images").mkdir(parents=True)
+    for well, label in CLASSES.items():
+        row, column = "ABCD".index(well[0]) + 1, int(well[1:])
+        for channel, plane in enumerate(labelled_plates.field_pixels(well, 1, label), start=1):
+            name = f"r{row:02d}c{column:02d}f01p01-ch{channel}sk1fk1fl1.tiff"
+            tifffile.imwrite(folder / "Images" / name, plane)
+            images.append(
+                f"<Image><id>x</id><URL>{name}</URL><Row>{row}</Row><Col>{column}</Col><FieldID>1</FieldID><PlaneID>1</PlaneID>"
+                f"<ChannelID>{channel}</ChannelID><ChannelName>{STAINS[channel - 1]}</ChannelName></Image>"
+            )
+    (folder / "Images" / "Index.idx.xml").write_text(
+        f"<EvaluationInputData xmlns='http://www.perkinelmer.com/PEHH/HarmonyV5'><Plates><Plate><PlateID>{folder.name}</PlateID>"
+        f"<PlateRows>4</PlateRows><PlateColumns>6</PlateColumns></Plate></Plates><Images>{''.join(images)}</Images>"
+        "</EvaluationInputData>"
+    )
+    labelled_plates.csv_of(folder / "Layout.csv", [(well, label, tail) for well, label in CLASSES.items()], columns)
+    return str(folder)
+
+
+def test_a_condition_that_all_plates_have_may_be_the_class(training, mail, tmp_path) -> None:
+    one = harmony_of(tmp_path / "one", "well,phenotype,batch", "b")
+    two = harmony_of(tmp_path / "two", "well,phenotype,dose", "2")
+    state = training.state
+    training.want(plate=one, more=(two,), recipe=dict(RECIPE))
+    mail.deliver_until(lambda: not state.looking)
+    assert training.obstacle() == ""
+    assert (state.columns, state.wanted.labels) == (("phenotype",), "phenotype")
+    assert "! The conditions are those of Layout.csv." in state.preview.splitlines()
+    assert words.counts(state.counts).splitlines() == [
+        "control: 24 wells, 24 fields",
+        "hit: 24 wells, 24 fields",
+        "On 2 plates: one, two.",
+    ]
+    assert state.counts.source == "the condition phenotype of the plates"
+
+
+def test_one_table_for_all_plates(training, mail, tmp_path) -> None:
     plate = Path("sample_data/plate.zarr").absolute()
     copy = tmp_path / "copy.zarr"
     copy.symlink_to(plate)
@@ -324,6 +364,29 @@ def test_a_condition_of_all_plates_may_be_the_class(training, mail, tmp_path) ->
     mail.deliver_until(lambda: not training.state.looking)
     assert training.state.columns[0] == "treatment"
     assert words.counts(training.state.counts).splitlines()[0] == "compound: 24 wells, 32 fields"
+
+
+def test_a_folder_of_single_wells_will_do_for_a_plate(training, mail, table, tmp_path) -> None:
+    folder = tmp_path / "wells"
+    folder.mkdir()
+    for well, label in CLASSES.items():
+        pixels = labelled_plates.field_pixels(well, 1, label)
+        axes = {"axes": "CYX", "Channel": {"Name": list(STAINS)}}
+        tifffile.imwrite(folder / f"{label} {well}.ome.tif", pixels, photometric="minisblack", metadata=axes)
+    training.want(plate=str(folder), conditions=str(table), recipe=dict(RECIPE))
+    mail.deliver_until(lambda: not training.state.looking)
+    assert training.obstacle() == ""
+    assert training.state.stains == STAINS
+    assert words.counts(training.state.counts).splitlines() == [
+        "control: 12 wells, 12 fields",
+        "hit: 12 wells, 12 fields",
+    ]
+    for number, file in enumerate(folder.iterdir()):
+        file.rename(folder / f"image {number}.ome.tif")
+    training.want(plate=str(folder))
+    mail.deliver_until(lambda: not training.state.looking)
+    assert "do not say which well each is of" in training.state.failure.sentence
+    assert "Name them by their wells, such as B02.tif; or describe the names with a pattern" in training.obstacle()
 
 
 def test_another_table_of_the_same_name_is_another_training(table) -> None:
