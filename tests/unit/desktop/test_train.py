@@ -124,7 +124,7 @@ def test_a_training_is_stopped_goes_on_after_a_restart_and_says_the_same(make, m
     first = make()
     state = choose(first, mail, folder, table)
     first.run()
-    mail.deliver_until(lambda: (0, "dcmix") in state.course.curves, 60)
+    mail.deliver_until(lambda: (0, "dcmix") in state.course.curves, 180)
     first.cancel()
     mail.deliver_all()
     assert not state.running
@@ -194,7 +194,7 @@ def test_more_seeds_go_on_with_what_is_trained_also_once_it_is_saved(training, m
     assert state.begun
     assert not state.again
     training.run()
-    mail.deliver_until(lambda: state.course.phase == "training", 60)
+    mail.deliver_until(lambda: state.course.phase == "training", 180)
     second = finish(training, mail)
     assert list(state.course.importances) == [1], "the first seed was not trained again"
     np.testing.assert_array_equal(second.importances[:1], first.importances)
