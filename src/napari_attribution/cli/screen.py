@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from napari_attribution.cli import arguments
 from napari_attribution.errors import RequestError
+from napari_attribution.screens.run.choices import MEGA
 
 if TYPE_CHECKING:
     from napari_attribution.screens.results import Results
     from napari_attribution.wells import Plate
 
-MEGA = 2**20
 MOST_UNMATCHED = 12
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to a parser's."""
     from napari_attribution.methods.catalogue import METHODS
+    from napari_attribution.screens.run.choices import words
 
     command = commands.add_parser("screen", help="explain and measure every field of a plate")
     command.add_argument("plate", metavar="PLATE", help="folder, file or address (URL) of a plate")
@@ -52,7 +53,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="[METHOD.]NAME=VALUE",
         help="a parameter of a method, such as pcim.steps=20; without a method's name, of all that have it",
     )
-    command.add_argument("--workers", type=int, default=1, metavar="N", help="processes of this machine (default: 1)")
+    command.add_argument("--workers", type=int, default=1, metavar="N", help=f"{words('workers')} (default: 1)")
     command.add_argument(
         "--scheduler", metavar="tcp://...", help="a dask cluster, whose workers see the same files, instead"
     )
@@ -61,15 +62,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=_bytes,
         default=512 * MEGA,
         metavar="B",
-        help="memory for the fields in hand in each process, such as 512M or 2G (default: 512M)",
+        help=f"{words('in_hand')}, such as 512M or 2G (default: 512M)",
     )
     command.add_argument("--wells", help="only these, with commas between them: B03,C04, or B.. for a row")
     command.add_argument("--conditions", metavar="CSV", help="table of what was done to the wells, one of them a line")
-    command.add_argument("--no-maps", action="store_true", help="keep no maps, only the table")
+    command.add_argument("--no-maps", action="store_true", help=f"do not {words('maps')}")
     command.add_argument(
         "--no-faithfulness",
         action="store_true",
-        help="do not find out how far each map is to be trusted (it takes four forwards a method and field)",
+        help=f"do not {words('faithfulness')}",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     arguments.reads_a_well(command)
