@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.cli import arguments
@@ -65,6 +66,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help=f"{words('in_hand')}, such as 512M or 2G (default: 512M)",
     )
     command.add_argument("--wells", help="only these, with commas between them: B03,C04, or B.. for a row")
+    command.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="try the fields again that failed in RESULTS; those that are computed together with them are done anew, too",
+    )
     command.add_argument("--conditions", metavar="CSV", help="table of what was done to the wells, one of them a line")
     command.add_argument("--no-maps", action="store_true", help=f"do not {words('maps')}")
     command.add_argument(
@@ -86,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
         if getattr(options, name) is None:
             raise RequestError(f"--{name} is needed; only with --preview can it be left out.")
     plate = arguments.plate(options, options.plate)
+    runs = _runs(options.out)
     try:
         results = _screen(options, plate)
     except KeyboardInterrupt:
@@ -94,7 +101,9 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 130
-    summary = _summary(results)
+    summary = _summary(results, runs)
+    if options.retry_failed and len(results.record["runs"]) == runs:
+        print(f"note    {_untried(summary['failed'])}", file=sys.stderr)
     print(json.dumps(summary) if options.json else _told(summary))
     return 0
 
@@ -140,6 +149,7 @@ def _screen(options: argparse.Namespace, plate: Plate) -> Results:
         faithfulness=not options.no_faithfulness,
         maps=not options.no_maps,
         wells=options.wells.split(",") if options.wells else None,
+        retry_failed=options.retry_failed,
         time_limit=options.time_limit or None,
         progress=_progress(),
     )
@@ -211,8 +221,24 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
-def _summary(results: Results) -> dict[str, Any]:
-    """What came of it, for people and programs."""
+def _runs(out: str) -> int:
+    """How many runs there were in a folder of results."""
+    try:
+        return len(json.loads((Path(out) / "record.json").read_text("utf-8"))["runs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # Whoever runs there says what is wrong with it.
+        return 0
+
+
+def _untried(failed: int) -> str:
+    """Why nothing was tried again."""
+    if not failed:
+        return "No field had failed: nothing was tried again."
+    return "The plate itself lacks the fields that failed: nothing was tried again."
+
+
+def _summary(results: Results, runs: int) -> dict[str, Any]:
+    """What came of it, for people and programs; `runs` is how many there were before."""
     table = results.table
     flags = table["flags"][table["flags"] != ""].str.split("; ").explode().value_counts()
     return {
@@ -220,6 +246,7 @@ def _summary(results: Results) -> dict[str, Any]:
         "fields": len(table),
         "wells": int(table["well"].nunique()),
         "failed": int((table["error"] != "").sum()),
+        "tried_again": sum(run.get("tried_again", 0) for run in results.record["runs"][runs:]),
         "errors": {
             error: int(count) for error, count in table["error"][table["error"] != ""].value_counts()[:5].items()
         },
@@ -232,6 +259,8 @@ def _summary(results: Results) -> dict[str, Any]:
 def _told(summary: dict[str, Any]) -> str:
     """The summary for a terminal."""
     lines = [f"fields  {summary['fields']:,} in {summary['wells']:,} wells, {summary['failed']:,} failed"]
+    if summary["tried_again"]:
+        lines.append(f"        tried again: {summary['tried_again']:,} that had failed")
     lines += [f"        {count:,} x {error}" for error, count in summary["errors"].items()]
     lines += [f"class   {name}: {count:,} fields" for name, count in summary["classes"].items()]
     lines += [f"flag    {name}: {count:,} fields" for name, count in summary["flags"].items()] or ["flag    none"]

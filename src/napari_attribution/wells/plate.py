@@ -82,6 +82,11 @@ class Field:
         """ "B03 field 2"."""
         return f"{self.position} field {self.number}"
 
+    @property
+    def complete(self) -> bool:
+        """Whether the plate knows of an image of every stain; another one cannot be read, however often it is tried."""
+        return bool(self.reading) and not self.missing
+
     def read(self) -> Well:
         """The pixels.
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 from small_screens import make_plate, maps_of, without_seconds
 
+from napari_attribution.errors import RecordError
 from napari_attribution.screens.results import open_results
+from napari_attribution.screens.results.notes import read_notes, write_notes
 
 KILLS = 20
 ASKED = {"batch_bytes": 900_000, "faithfulness": False}
@@ -25,10 +28,10 @@ ASKED = {"batch_bytes": 900_000, "faithfulness": False}
 class Runs:
     """Runs in processes of their own."""
 
-    def __init__(self, plate: Path, classifier: Path) -> None:
+    def __init__(self, plate: Path, classifier: Path, asked: dict[str, object]) -> None:
         script = Path(__file__).parents[2] / "killed_runs.py"
         self.process = subprocess.Popen(
-            [sys.executable, str(script), str(plate), str(classifier), json.dumps(ASKED)],
+            [sys.executable, str(script), str(plate), str(classifier), json.dumps(asked)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -59,9 +62,14 @@ class Runs:
 
 
 @pytest.fixture
-def runs(classifier, tmp_path):
-    make_plate(tmp_path / "plate", wells=18, fields=2)
-    found = Runs(tmp_path / "plate", classifier)
+def plate(tmp_path):
+    """Eighteen wells of two fields."""
+    return make_plate(tmp_path / "plate", wells=18, fields=2)
+
+
+@pytest.fixture
+def runs(classifier, plate, request):
+    found = Runs(Path(plate.source), classifier, ASKED | getattr(request, "param", {}))
     yield found
     found.close()
 
@@ -111,3 +119,54 @@ def test_killed_at_twenty_moments_a_run_loses_nothing_and_does_nothing_twice(run
             path.name for path in whole.path.iterdir() if path.name != ".lock"
         )
     assert midway >= 5  # the moments do fall within the work
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runs", [{"retry_failed": True, "batch_bytes": 300_000}], indirect=True)
+def test_killed_while_it_tries_again_it_leaves_the_old_results_or_a_run_that_goes_on(runs, plate, tmp_path):
+    files = [Path(plate.fields[well][0].reading["path"]) for well in ("A02", "B03", "C06")]
+    pixels = {file: file.read_bytes() for file in files}
+    for file in files:
+        file.write_bytes(b"not there yet")
+    first = tmp_path / "first"
+    assert runs.run(first) == "done"
+    assert (open_results(first).table["error"] != "").sum() == 3
+    notes = write_notes(first, {"A02": {"note": "late", "excluded": None}})
+    old = (first / "fields.parquet").read_bytes()
+    for file, content in pixels.items():
+        file.write_bytes(content)
+    assert runs.run(tmp_path / "whole") == "done"
+    whole = open_results(tmp_path / "whole")
+    table, maps = without_seconds(whole), maps_of(whole)
+    shutil.copytree(first, tmp_path / "timed")
+    started = time.monotonic()
+    assert runs.run(tmp_path / "timed") == "done"
+    length = time.monotonic() - started
+    moments = random.Random(2)
+    kills = folder = 0
+    left = {"old": 0, "half": 0}
+    while kills < KILLS:
+        out = tmp_path / f"results {folder}"
+        folder += 1
+        shutil.copytree(first, out)
+        ended = ""
+        while ended != "done":
+            ended = runs.run(out, moments.uniform(0, 1.1 * length) if kills < KILLS else None)
+            kills += ended != "done"
+            assert read_notes(out) == notes
+            if not (out / "fields.parquet").exists():
+                left["half"] += 1
+                with pytest.raises(RecordError, match="not finished"):
+                    open_results(out)
+            elif (out / "fields.parquet").read_bytes() == old:
+                left["old"] += 1
+            else:
+                assert without_seconds(open_results(out)) == table
+        found = open_results(out)
+        assert without_seconds(found) == table
+        assert maps_of(found) == maps
+        tried = [run["tried_again"] for run in found.record["runs"][1:]]
+        assert tried[0] == 3
+        assert tried == sorted(tried, reverse=True)
+        assert {path.name for path in out.iterdir()} == {path.name for path in whole.path.iterdir()} | {"notes.json"}
+    assert min(left.values()) >= 2, left  # the moments do fall before and after the table is taken away

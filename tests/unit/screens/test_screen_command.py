@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from small_screens import STAINS, make_plate
+from small_screens import STAINS, make_plate, write_field
 
 from napari_attribution.cli import main
 from napari_attribution.cli.screen import parameters_of
@@ -56,6 +56,27 @@ def test_a_screen_is_told_in_a_few_lines_and_again_for_programs(folder, classifi
     assert (code, told["fields"], told["wells"], told["failed"]) == (0, 8, 4, 1)
     assert sum(told["classes"].values()) == 7
     assert told["results"] == str(tmp_path / "out")
+
+
+def test_failed_fields_are_tried_again_in_the_same_folder(classifier, tmp_path, capsys):
+    make_plate(tmp_path / "plate", wells=2, fields=2)
+    late = tmp_path / "plate" / "A02-1.ome.tiff"
+    late.write_bytes(b"not there yet")
+    typed = [
+        tmp_path / "plate", "--classifier", classifier, "--out", tmp_path / "out", "--pattern", PATTERN,
+        "--stains", ",".join(STAINS), "--no-faithfulness",
+    ]  # fmt: skip
+    assert "4 in 2 wells, 1 failed" in said(capsys, *typed)[1]
+    write_field(late, seed=10)
+    assert "1 failed" in said(capsys, *typed)[1]
+    code, out, err = said(capsys, *typed, "--retry-failed")
+    assert code == 0
+    assert "4 in 2 wells, 0 failed" in out
+    assert "tried again: 1 that had failed" in out
+    assert "note" not in err
+    code, out, err = said(capsys, *typed, "--retry-failed", "--json")
+    assert (code, json.loads(out)["tried_again"]) == (0, 0)
+    assert "No field had failed: nothing was tried again." in err
 
 
 def test_preview_says_how_files_map_to_wells_and_stops(folder, capsys):

@@ -51,10 +51,12 @@ def circumstances(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     finished = _within(record, "finished")
     last = runs[-1] if runs else {}
     versions = _within(last, "versions")
+    again = sum(int(run.get("tried_again", 0)) for run in runs)
     return [
         ("begun", str(runs[0].get("started", "")) if runs else ""),
         ("finished", str(finished.get("at", ""))),
         ("fields", f"{finished['fields']}, {finished['failed']} of them not explained" if "fields" in finished else ""),
+        ("tried again", f"{_count(again, 'field')} that had failed" if again else ""),
         ("not judged", str(finished.get("not_judged") or "")),
         ("device", ", ".join(dict.fromkeys(str(run.get("device", "")) for run in runs))),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),

@@ -86,6 +86,20 @@ class Results:
         """The columns by which wells can be coloured and sorted: all but their places and the sentences."""
         return tuple(str(name) for name in self.table.columns if name not in (*PLACE, *WORDS))
 
+    @cached_property
+    def failed(self) -> int:
+        """How many fields failed that can be tried again; those that the plate itself lacks cannot.
+
+        Raises
+        ------
+        RecordError
+            Where it is not known how the fields are read.
+        """
+        errors = self.table["error"].to_numpy() != ""
+        if not errors.any():
+            return 0
+        return sum(bool(error) and field.complete for error, field in zip(errors, read_fields(self.path), strict=True))
+
     def wells(self) -> pd.DataFrame:
         """One row a well, in the order of the plate: of numbers the mean over the fields that have them; of texts the most
         frequent; all flags and reasons of any field, each once; and how many `fields` there are, and how many `failed`.

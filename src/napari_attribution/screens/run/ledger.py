@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from napari_attribution.screens.run.plan import Plan
 
 
+FORMER = "former-"
+"""What the names of parts begin with whose chunks are done anew."""
+
+
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Have the folder of results to oneself. The lock of a run that was killed does not stand in the way.
@@ -63,7 +67,6 @@ class Ledger:
 
     def __init__(self, out: Path, record: dict[str, Any]) -> None:
         self.out, self.record = out, record
-        self._parts = out / PARTS
 
     @classmethod
     def found(cls, out: Path, plan: Plan) -> Ledger | None:
@@ -94,6 +97,11 @@ class Ledger:
         return (self.out / TABLE).is_file()
 
     @property
+    def parts(self) -> Path:
+        """The folder of the parts."""
+        return self.out / PARTS
+
+    @property
     def chunk(self) -> int:
         """Fields in a chunk."""
         return int(self.record["fields_in_a_chunk"])
@@ -114,13 +122,13 @@ class Ledger:
         """
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-        check_folder(self._parts)
+        check_folder(self.parts)
         for path in self._unfinished():
             path.unlink(missing_ok=True)
-        for path in self._parts.iterdir():
+        for path in self.parts.iterdir():
             if path.suffix != ".parquet" or path.name.startswith("."):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-        return {int(path.stem): pq.read_metadata(path).num_rows for path in self._committed()}
+        return {number: pq.read_metadata(path).num_rows for number, path in self.committed.items()}
 
     def _unfinished(self) -> Iterator[Path]:
         """Files of ours that a run that was killed was writing."""
@@ -129,29 +137,53 @@ class Ledger:
         for where in ("", "*/", "*/*/"):
             yield from (self.out / MAPS).glob(f"{where}.*.writing.*")
 
-    def _committed(self) -> list[Path]:
-        return sorted(self._parts.glob("[0-9]*.parquet"))
+    @property
+    def committed(self) -> dict[int, Path]:
+        """The parts that are done, by the number of their chunk, in the order of the plate."""
+        return {int(path.stem): path for path in sorted(self.parts.glob("[0-9]*.parquet"))}
+
+    @property
+    def former(self) -> dict[int, Path]:
+        """The parts that stand aside, because their chunks are done anew."""
+        return {int(path.stem.removeprefix(FORMER)): path for path in sorted(self.parts.glob(f"{FORMER}*.parquet"))}
+
+    def part(self, number: int, former: bool = False) -> Path:
+        """Where the rows of a chunk belong, or those that stand aside."""
+        return self.parts / f"{FORMER if former else ''}{number:08}.parquet"
 
     def commit(self, number: int, rows: pa.Table) -> None:
-        """Keep a chunk's rows for good.
+        """Keep a chunk's rows for good; of fields that failed now and had not failed before, the former rows.
 
         Raises
         ------
         OutputError
             Where they cannot be written.
         """
-        write_table(self._parts / f"{number:08}.parquet", rows)
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+        former = self.part(number, former=True)
+        write_table(self.part(number), _best(rows, pq.read_table(former)) if former.exists() else rows)
 
     def rows(self) -> pa.Table:
         """All rows that are committed, in the order of the plate."""
         import pyarrow as pa  # type: ignore[import-untyped]
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-        return pa.concat_tables([pq.read_table(path) for path in self._committed()]).combine_chunks()
+        return pa.concat_tables([pq.read_table(path) for path in self.committed.values()]).combine_chunks()
 
     def close(self) -> None:
         """Take the parts away."""
-        shutil.rmtree(self._parts, ignore_errors=True)
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+
+def _best(rows: pa.Table, former: pa.Table) -> pa.Table:
+    """The rows, but for those that have an error now and had none before."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    tables = (rows, former.cast(rows.schema))
+    now, before = (table["error"].to_pylist() for table in tables)
+    lost = [bool(error) and not earlier for error, earlier in zip(now, before, strict=True)]
+    return pa.concat_tables([tables[was].slice(at, 1) for at, was in enumerate(lost)]).combine_chunks()
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -19,6 +19,7 @@ from napari_attribution.classifiers.heap import keep_memory
 from napari_attribution.screens.results.packages import check_packages
 from napari_attribution.screens.results.plate_file import write_plate
 from napari_attribution.screens.results.results import Results, open_results
+from napari_attribution.screens.run.again import awaited, set_aside_failed
 from napari_attribution.screens.run.answers import Work, forget_loaded, keep_loaded
 from napari_attribution.screens.run.chunks import Chunk, cut, size_of_chunks
 from napari_attribution.screens.run.columns import Values, schema, table_of
@@ -58,6 +59,7 @@ def run_screen(
     maps: bool = True,
     accept_flaws: bool = True,
     wells: Sequence[str] | None = None,
+    retry_failed: bool = False,
     time_limit: float | None = TIME_LIMIT,
     progress: Progress | None = None,
 ) -> Results:
@@ -65,7 +67,7 @@ def run_screen(
 
     What is done stands in the folder of results for good: stopped at any moment, the same call goes on where it was, and its
     results are, bit for bit, those of a run that was not stopped (but for the seconds). A field that fails is recorded with
-    its reason, and the others go on. Of a run that is finished, the results are opened.
+    its reason, and the others go on. Of a run that is finished, the results are opened, unless `retry_failed`.
 
     Parameters
     ----------
@@ -98,6 +100,10 @@ def run_screen(
         Explain fields with an empty or saturated stain all the same.
     wells : sequence of str, optional
         Only these ("B03", or "B.." for a row).
+    retry_failed : bool
+        Try the fields again that failed in this folder, as if they could have been read from the start; of a run that is
+        finished, too. Fields that share a batch with one of them are done anew with it; should one of these fail now, its
+        former answer stays. Fields that the plate itself lacks are not tried. Where no field is to be tried, nothing changes.
     time_limit : float or None
         As `load_classifier` takes it.
     progress : callable, optional
@@ -151,6 +157,8 @@ def run_screen(
             write_plate(folder, plate)
             ledger = Ledger(folder, _record(plan, loaded, size))
             ledger.write_record()
+        elif retry_failed:
+            set_aside_failed(ledger, plan, plate)
         if not ledger.finished:
             work = Work(plan, str(loaded.path.absolute()) if loaded.path else "", device, str(folder))
             keep_loaded(loaded, work)
@@ -166,6 +174,7 @@ def _run(ledger: Ledger, work: Work, plate: Plate, where: tuple[int, str | None]
     """What is not done yet, and the end."""
     plan, columns = work.plan, schema(work.plan)
     done = ledger.open()
+    again = awaited(ledger, plate, done)
     started, count = time.time(), sum(done.values())
     told, at = -1, 0.0
     todo = (chunk for chunk in cut(plate, ledger.chunk) if chunk.number not in done)
@@ -179,7 +188,8 @@ def _run(ledger: Ledger, work: Work, plate: Plate, where: tuple[int, str | None]
     heed()
     if count < plan.plate.fields:
         with pool_of(work, *where) as pool:
-            ledger.write_record(runs=[*ledger.record["runs"], _circumstances(work, pool, where[1])])
+            now = _circumstances(work, pool, where[1]) | ({"tried_again": again} if again else {})
+            ledger.write_record(runs=[*ledger.record["runs"], now])
             for chunk, values in _answered(pool, todo, heed, where[1]):
                 ledger.commit(chunk.number, table_of(plan, columns, chunk.fields, values))
                 count += len(chunk.fields)
