@@ -4,9 +4,11 @@ import gc
 import os
 import time
 import weakref
+from contextlib import suppress
 
 import made_results
 import numpy as np
+import psutil
 import pytest
 import small_screens
 from clicking import choose, wait
@@ -259,6 +261,98 @@ def test_a_plate_is_run_from_the_dock(window, screen, qtbot, tmp_path, monkeypat
     assert screen.running.state.failure is None, screen.running.state.failure
     assert screen.screening.state.results.path == out
     assert not screen.run_view.isVisible(), "the form makes way for the plate"
+
+
+PATTERN = r"(?P<well>[A-Z]\d\d)-(?P<field>\d)\.ome\.tiff"
+
+
+def processes() -> list[psutil.Process]:
+    """The worker processes that this one has."""
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # It has just ended.
+            found += [one] if "spawn_main" in " ".join(one.cmdline()) else []
+    return found
+
+
+@pytest.mark.slow
+def test_two_processes_are_asked_for_stopped_within_seconds_and_go_on(window, screen, qtbot, tmp_path):
+    small_screens.make_plate(tmp_path / "plate", wells=12, fields=8)
+    classifier, out = small_screens.make_classifier(tmp_path), tmp_path / "results"
+    qtbot.mouseClick(screen.run_section.heading, LEFT)
+    screen.running.want(plate=str(tmp_path / "plate"), pattern=PATTERN, classifier=classifier, out=out)
+    wait(qtbot, lambda: screen.running.state.plate is not None)
+    more = screen.run_view.more
+    assert not more.choices.isVisible(), "closed at first"
+    screen.scroll.ensureWidgetVisible(more.heading)
+    qtbot.mouseClick(more.heading, LEFT)
+    workers, memory = (more.findChild(QSpinBox, f"parameter_{name}") for name in ("workers", "in_hand"))
+    for field, typed in ((workers, "2"), (memory, "3")):
+        screen.scroll.ensureWidgetVisible(field)
+        field.selectAll()
+        qtbot.keyClicks(field, typed)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    qtbot.mouseClick(more.methods["pixel-ablation-cam"].heading, LEFT)
+    choose(qtbot, more, "parameter_channels", "none")
+    assert more.summary.toolTip() == "2 processes, 3 MiB, parameters of Pixel Ablation-CAM"
+    press(qtbot, screen, "run")
+    wait(qtbot, lambda: screen.running.state.progress[0] > 0 or screen.running.state.failure is not None)
+    assert screen.running.state.failure is None, screen.running.state.failure
+    assert len(processes()) == 2
+    started = time.monotonic()
+    press(qtbot, screen, "cancel_run")
+    wait(qtbot, lambda: not processes(), 30)
+    taken = time.monotonic() - started
+    print(f"\nstopped after {taken:.1f} s")
+    assert taken < 10
+    done = screen.running.state.progress[0]
+    assert 0 < done < 96
+    press(qtbot, screen, "resume")
+    wait(qtbot, lambda: screen.screening.state.wells is not None or screen.running.state.failure is not None, 180)
+    assert screen.running.state.failure is None, screen.running.state.failure
+    record = open_results(out).record
+    assert [run["workers"] for run in record["runs"]] == [2, 2]
+    assert record["plan"]["batch_bytes"] == 3 * 2**20
+    assert record["plan"]["methods"][0]["parameters"]["channels"] == "none"
+    assert (open_results(out).table["error"] == "").all()
+
+
+def test_stains_are_asked_for_where_the_names_differ(window, screen, qtbot, tmp_path):
+    small_screens.make_plate(tmp_path / "plate", wells=2, fields=1)
+    classifier, out = small_screens.make_classifier(tmp_path), tmp_path / "results"
+    qtbot.mouseClick(screen.run_section.heading, LEFT)
+    want = screen.running.want
+    want(plate=str(tmp_path / "plate"), pattern=PATTERN, classifier=classifier, out=out)
+    wait(qtbot, lambda: screen.running.state.plate is not None and screen.running.state.card is not None)
+    assert not screen.run_view.stains.isVisible()
+    want(stains="DNA, ER, Mitochondria")
+    wait(qtbot, lambda: screen.run_view.stains.isVisible())
+    assert "no stain of the name Mito" in screen.findChild(QLabel, "run_missing").text()
+    assert not screen.findChild(QPushButton, "run").isEnabled()
+    screen.scroll.ensureWidgetVisible(screen.run_view.stains)
+    choose(qtbot, screen, "stain_Mito", "Mitochondria")
+    press(qtbot, screen, "run")
+    wait(qtbot, lambda: screen.screening.state.wells is not None or screen.running.state.failure is not None)
+    assert screen.running.state.failure is None, screen.running.state.failure
+    assert open_results(out).stains == ("DNA", "ER", "Mitochondria")
+
+
+def test_failed_fields_are_tried_again_by_a_button(window, screen, qtbot, tmp_path, monkeypatch):
+    plate = small_screens.make_plate(tmp_path / "plate", wells=3, fields=1)
+    late = tmp_path / "plate" / "A02-1.ome.tiff"
+    late.write_bytes(b"not there yet")
+    out = tmp_path / "results"
+    run_screen(plate, small_screens.make_classifier(tmp_path), out, time_limit=None)
+    state = opened(qtbot, screen, out, monkeypatch)
+    button = screen.findChild(QPushButton, "retry_failed")
+    assert button.text() == "Try 1 failed field again"
+    before = state.results
+    small_screens.write_field(late, seed=10)
+    press(qtbot, screen, "retry_failed")
+    wait(qtbot, lambda: state.results is not before or screen.running.state.failure is not None)
+    assert screen.running.state.failure is None, screen.running.state.failure
+    assert (state.results.table["error"] == "").all()
+    wait(qtbot, lambda: not button.isVisible())
 
 
 def begun(folder):

@@ -1,6 +1,8 @@
 """The dock "Screen" without its window: results opened, wells shown in layers that stay, ranks, filters, notes, runs."""
 
 import shutil
+import subprocess
+import sys
 
 import made_results
 import numpy as np
@@ -9,14 +11,16 @@ import small_screens
 
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.layers.known import ROLE
+from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.choosing import Filter, beside, neighbour, ranked
-from napari_attribution.desktop.screen.resuming import unfinished
+from napari_attribution.desktop.screen.resuming import Unfinished, unfinished
 from napari_attribution.desktop.screen.running import Running
 from napari_attribution.desktop.screen.screening import Screening
 from napari_attribution.errors import Cancelled
 from napari_attribution.keeping.repeat import repeat
 from napari_attribution.screens.report.wells import Wells
 from napari_attribution.screens.results import open_results
+from napari_attribution.screens.run.choices import Choices
 from napari_attribution.screens.run.screen import run_screen
 
 METHODS = ("pixel-ablation-cam", "occlusion")
@@ -313,6 +317,110 @@ def test_a_run_is_stopped_and_goes_on_from_what_it_left(viewer, mail, tmp_path) 
     controller.close()
 
 
+@pytest.fixture
+def running(viewer, mail):
+    """A run's controller, and the folders of what it finished."""
+    controller, done = Controller(viewer, mail), []
+    made = Running(controller, mail, lambda: None, done.append)
+    made.done = done
+    yield made
+    made.close()
+    controller.close()
+
+
+def test_failed_fields_are_tried_again_from_the_dock(screening, running, mail, tmp_path) -> None:
+    plate = small_screens.make_plate(tmp_path / "plate", wells=3, fields=2)
+    late = tmp_path / "plate" / "A02-1.ome.tiff"
+    late.write_bytes(b"not there yet")
+    out = tmp_path / "results"
+    run_screen(plate, small_screens.make_classifier(tmp_path), out, maps=False, faithfulness=False, time_limit=None)
+    state = opened(screening, mail, out)
+    assert state.failed == 1
+    assert words.tried_again(state.failed) == "Try 1 failed field again"
+    small_screens.write_field(late, seed=10)
+    running.try_again(Unfinished(state.results.path, state.results.record))
+    mail.deliver_until(lambda: not running.state.running, 60)
+    assert running.state.failure is None, running.state.failure
+    assert running.done == [out]
+    state = opened(screening, mail, out)
+    assert state.failed == 0
+    assert set(state.results.table["error"]) == {""}
+    assert state.results.record["runs"][-1]["tried_again"] == 1
+    assert state.results.record["plan"]["maps"] is False, "all else is as it was asked for then"
+
+
+def test_stains_of_other_names_are_asked_for_and_all_choices_reach_the_run(running, mail, tmp_path) -> None:
+    small_screens.make_plate(tmp_path / "plate", wells=2, fields=1)
+    classifier = small_screens.make_classifier(tmp_path)
+    running.want(
+        plate=str(tmp_path / "plate"),
+        pattern=r"(?P<well>[A-Z]\d\d)-(?P<field>\d)\.ome\.tiff",
+        stains="Hoechst, er, Mitochondria",
+        classifier=classifier,
+        out=tmp_path / "results",
+    )
+    mail.deliver_until(lambda: running.state.plate is not None and running.state.card is not None)
+    assert running.names_differ
+    assert running.stain_map == {"DNA": None, "ER": "er", "Mito": None}
+    assert "no stain of the name DNA or Mito" in running.obstacle()
+    running.map_stain("DNA", "Hoechst")
+    assert "no stain of the name Mito" in running.obstacle()
+    running.map_stain("Mito", "er")
+    assert "er is chosen for more than one" in running.obstacle()
+    running.map_stain("Mito", "Mitochondria")
+    assert running.obstacle() == ""
+    assert words.more(running.state.wanted) == ""
+    running.want(
+        choices=Choices(in_hand=64, faithfulness=False, maps=False),
+        methods=("occlusion",),
+        parameters={"occlusion": {"window": 16}, "pcim": {"steps": 3}},
+    )
+    assert words.more(running.state.wanted) == "64 MiB, trust is not measured, no maps, parameters of Occlusion"
+    running.run()
+    mail.deliver_until(lambda: not running.state.running, 60)
+    assert running.state.failure is None, running.state.failure
+    plan = open_results(tmp_path / "results").record["plan"]
+    assert plan["stain_map"] == {"DNA": "Hoechst", "ER": "er", "Mito": "Mitochondria"}
+    assert (plan["batch_bytes"], plan["faithfulness"], plan["maps"]) == (64 * 2**20, False, False)
+    assert [method["name"] for method in plan["methods"]] == ["occlusion"]
+    assert plan["methods"][0]["parameters"]["window"] == 16
+
+
+def test_the_choices_as_they_are_ask_what_the_command_line_asks() -> None:
+    from inspect import signature
+
+    asked = {name: one.default for name, one in signature(run_screen).parameters.items()}
+    assert Choices().asked == {name: asked[name] for name in ("workers", "batch_bytes", "faithfulness", "maps")}
+
+
+def test_a_run_goes_on_with_as_many_processes_as_it_had(tmp_path) -> None:
+    plate = small_screens.make_plate(tmp_path / "plate", wells=1, fields=1)
+    results = run_screen(plate, small_screens.make_classifier(tmp_path), tmp_path / "results", time_limit=None)
+    last = dict(results.record["runs"][-1])
+    for run, expected in ((last, 1), (last | {"workers": 3}, 3), (last | {"workers": 5, "scheduler": "tcp://far"}, 1)):
+        assert Unfinished(results.path, {**results.record, "runs": [run]}).asked["workers"] == expected
+
+
+def test_a_worker_does_not_run_the_script_again_that_opened_the_window(tmp_path) -> None:
+    script = tmp_path / "opens_napari.py"
+    script.write_text(
+        "import multiprocessing, pathlib, sys\n"
+        "from napari_attribution.desktop.screen.alone import alone\n"
+        "with pathlib.Path(__file__).with_suffix('.log').open('a') as log:\n"
+        "    log.write('window')\n"
+        "with alone():\n"
+        "    worker = multiprocessing.get_context('spawn').Process(target=print, args=('worker',))\n"
+        "    worker.start()\n"
+        "    worker.join()\n"
+        "assert pathlib.Path(__file__).name == 'opens_napari.py'\n"
+        "sys.exit(worker.exitcode)\n",
+        "utf-8",
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (0, "worker\n"), ran.stderr
+    assert script.with_suffix(".log").read_text("utf-8") == "window"
+
+
 def test_what_is_missing_for_a_run_is_said_in_turn(viewer, mail, tmp_path) -> None:
     controller = Controller(viewer, mail)
     running = Running(controller, mail, lambda: None, lambda _path: None)
@@ -325,8 +433,8 @@ def test_what_is_missing_for_a_run_is_said_in_turn(viewer, mail, tmp_path) -> No
     running.want(plate=str(tmp_path / "plate"), pattern=r"(?P<well>[A-Z]\d\d)-(?P<field>\d)\.ome\.tiff")
     mail.deliver_until(lambda: not running.state.looking)
     assert running.state.failure is None, running.state.failure
-    for words in ("6 of ", "12 fields", "A01 field 1", "A01-1.ome.tiff"):
-        assert words in running.state.preview
+    for told in ("6 of ", "12 fields", "A01 field 1", "A01-1.ome.tiff"):
+        assert told in running.state.preview
     assert "Choose a classifier" in running.obstacle()
     running.want(classifier=tmp_path / "some.pt", methods=())
     assert "method" in running.obstacle()

@@ -40,6 +40,12 @@ class Overview(QWidget):
         self._shown: tuple[object, ...] = ()
         self._scale = Scale()
         self.told = parts.text("overview", "The wells of these results")
+        self.again = parts.button(
+            "retry_failed",
+            "",
+            "Try the fields again that could not be explained, such as those whose files were not there yet. Fields that are "
+            "computed together with them are done anew, too; all else stays",
+        )
         self.column = parts.combo("column", "By what the wells are coloured and ranked; type to search")
         self.column.setEditable(True)
         self.column.setInsertPolicy(self.column.InsertPolicy.NoInsert)
@@ -55,7 +61,8 @@ class Overview(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        for part in (self.told, self.column, self.plate, self.marks, self.scale, self.readout):
+        layout.addLayout(parts.row(self.told, self.again))
+        for part in (self.column, self.plate, self.marks, self.scale, self.readout):
             layout.addWidget(part)
         self._connect()
 
@@ -114,6 +121,8 @@ class Overview(QWidget):
         if wells is None:
             return
         parts.say(self.told, overview(wells, state.notes))
+        self.again.setText(words.tried_again(state.failed))
+        self.again.setVisible(state.failed > 0)
         order = dict.fromkeys(group(column) for column in wells.offered)
         offered = sorted(wells.offered, key=lambda column: list(order).index(group(column)))
         parts.offer(self.column, [(title(column, wells.methods), column) for column in offered], state.column)

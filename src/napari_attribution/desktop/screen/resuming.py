@@ -1,4 +1,4 @@
-"""A run that was begun and not finished, as it was asked for: from what it left in its folder."""
+"""A run that was begun, as it was asked for: from what it left in its folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ASKED = ("target", "score", "against", "faithfulness", "maps", "accept_flaws", 
 
 @dataclass(frozen=True, eq=False)
 class Unfinished:
-    """What goes on where a run was stopped.
+    """What goes on where a run was stopped, or tries again what failed.
 
     Parameters
     ----------
@@ -38,8 +38,14 @@ class Unfinished:
     @property
     def asked(self) -> dict[str, Any]:
         """All that `run_screen` was asked, but for the plate, the classifier and the folder."""
+        from napari_attribution.classifiers.cards.card import ClassifierCard
+
         plan = self.record["plan"]
+        last = (self.record["runs"] or [{}])[-1]
         return {
+            "card": ClassifierCard.model_validate(plan["card"]),
+            # Those of a cluster are not this machine's.
+            "workers": 1 if last.get("scheduler") else last.get("workers", 1),
             "methods": [method["name"] for method in plan["methods"]],
             "parameters": {method["name"]: method["parameters"] for method in plan["methods"]},
             "stain_map": plan["stain_map"],

@@ -16,7 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_attribution.desktop.explain import files
+from napari_attribution.desktop.explain.stain_table import StainTable
 from napari_attribution.desktop.plates.form import PlateForm
+from napari_attribution.desktop.screen.more_view import MoreView
 from napari_attribution.desktop.screen.running import Running
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.methods.catalogue import METHODS
@@ -62,6 +64,8 @@ class RunView(QWidget):
             item.setCheckState(Qt.CheckState.Unchecked)
             self.methods.addItem(item)
         self.methods.setFixedHeight(self.methods.sizeHintForRow(0) * self.methods.count() + 6)
+        self.stains = StainTable("plate")
+        self.more = MoreView(self.running)
         self.out = parts.line("results_folder", "a new folder")
         self.open_out = parts.button(
             "choose_out", "Choose …", "Choose the folder for the results; it is made if need be"
@@ -76,13 +80,22 @@ class RunView(QWidget):
         self.progress.setToolTip("Fields done")
         self.told = parts.text("run_told", "How far the run is", quiet=True)
 
-        self._asks = (self.plate, self.methods, self.out, self.open_classifier, self.open_out)
+        self._asks = (
+            self.plate,
+            self.stains,
+            self.methods,
+            self.more.body,
+            self.out,
+            self.open_classifier,
+            self.open_out,
+        )
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        self.form = form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("classifier", parts.row(self.classifier, self.open_classifier))
+        form.addRow("stain map", self.stains)
         form.addRow("methods", self.methods)
         form.addRow("results", parts.row(self.out, self.open_out))
         buttons = QHBoxLayout()
@@ -96,6 +109,7 @@ class RunView(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.plate)
         layout.addLayout(form)
+        layout.addWidget(self.more)
         layout.addWidget(self.failed)
         layout.addWidget(self.missing)
         layout.addLayout(buttons)
@@ -107,6 +121,7 @@ class RunView(QWidget):
         self.out.editingFinished.connect(self._typed_out)
         self.open_classifier.clicked.connect(self._choose_classifier)
         self.open_out.clicked.connect(self._choose_out)
+        self.stains.mapped.connect(running.map_stain)
         self.methods.itemChanged.connect(lambda _item: running.want(methods=self._chosen()))
         self.run.clicked.connect(running.run)
         self.resume.clicked.connect(running.resume)
@@ -145,6 +160,11 @@ class RunView(QWidget):
         state, wanted = running.state, running.state.wanted
         self.plate.render_state(wanted, state.preview)
         parts.show_text(self.classifier, running.classifier.name if running.classifier else "")
+        differ = running.names_differ
+        self.form.setRowVisible(self.stains, differ)
+        if differ:
+            self.stains.show_map(state.plate.stains, running.stain_map)
+        self.more.render_state()
         parts.show_text(self.out, str(wanted.out) if wanted.out else "")
         if self._chosen() != wanted.methods:
             blocked = self.methods.blockSignals(True)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_attribution.classifiers.preparation.stains import propose_stains
 from napari_attribution.desktop import sample
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.plates.wanted import READING
+from napari_attribution.desktop.screen import words
+from napari_attribution.desktop.screen.alone import alone
 from napari_attribution.desktop.screen.resuming import Unfinished
 from napari_attribution.desktop.screen.run_state import RunState
 from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.widgets import figures
-from napari_attribution.errors import OutputError
+from napari_attribution.errors import CardError, OutputError
 
 if TYPE_CHECKING:
+    from napari_attribution.classifiers.cards.card import ClassifierCard
+    from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.wells.plate import Plate
 
-RUN, LOOK = "run", "look at plate"
+RUN, LOOK, CARD = "run", "look at plate", "card"
 """Kinds of jobs."""
+
+FAREWELL = 10.0
+"""Seconds that processes are waited for which end with the window."""
 
 
 class Running:
@@ -64,6 +74,8 @@ class Running:
         state.failure, state.said, state.unfinished = None, "", None
         if anew:
             self._look()
+        if "classifier" in values:
+            self._read_card()
         self._changed()
 
     def want_sample(self) -> None:
@@ -83,6 +95,38 @@ class Running:
         """The file of the classifier that would be taken."""
         return self.state.wanted.classifier or self.controller.state.path
 
+    @property
+    def loaded(self) -> Classifier | None:
+        """The same, where the dock "Explain well" has it loaded."""
+        own = self.controller.state
+        return own.classifier if own.path == self.classifier else None
+
+    @property
+    def card(self) -> ClassifierCard | None:
+        """That classifier's card, where it is known by now."""
+        return self.loaded.card if self.loaded is not None else self.state.card
+
+    @property
+    def stain_map(self) -> dict[str, str | None]:
+        """The plate's stain for each of the classifier's, None where there is none; empty while one of the two is not known."""
+        card, plate, chosen = self.card, self.state.plate, self.state.wanted.stain_map
+        if card is None or plate is None:
+            return {}
+        return {
+            stain: chosen[stain] if chosen.get(stain) in plate.stains else found
+            for stain, found in propose_stains(card.stains, plate.stains).items()
+        }
+
+    @property
+    def names_differ(self) -> bool:
+        """Whether some stain of the classifier's is none of the plate's by its name."""
+        card, plate = self.card, self.state.plate
+        return card is not None and plate is not None and None in propose_stains(card.stains, plate.stains).values()
+
+    def map_stain(self, card_stain: str, plate_stain: str | None) -> None:
+        """Say which of the plate's stains is the classifier's."""
+        self.want(stain_map={**self.state.wanted.stain_map, card_stain: plate_stain})
+
     def obstacle(self) -> str:
         """What is missing before it can be run; empty where nothing is."""
         wanted, state = self.state.wanted, self.state
@@ -94,6 +138,8 @@ class Running:
             return state.failure.sentence if state.failure else "Choose a plate that can be read."
         if self.classifier is None:
             return "Choose a classifier: a TorchScript or .pt2 file."
+        if obstacle := words.unmatched(self.stain_map):
+            return obstacle
         if not wanted.methods:
             return "Choose at least one method."
         if wanted.out is None:
@@ -127,6 +173,28 @@ class Running:
         state.looking = True
         self.jobs.start(LOOK, work, done, failed)
 
+    def _read_card(self) -> None:
+        """Find out which stains the classifier wants; what is wrong with its card is said by the run."""
+        state, path = self.state, self.state.wanted.classifier
+        state.card = None
+        self.jobs.cancel(CARD)
+        if path is None:
+            return
+
+        def work(_report: Report) -> ClassifierCard | None:
+            from napari_attribution.classifiers.cards.io import find_card
+
+            try:
+                return find_card(path)
+            except (CardError, OSError):
+                return None
+
+        def done(card: ClassifierCard | None) -> None:
+            state.card = card
+            self._changed()
+
+        self.jobs.start(CARD, work, done, lambda _failure: None)
+
     # ------------------------------------------------------------------------------------------------------- run
 
     def run(self) -> None:
@@ -136,10 +204,15 @@ class Running:
         if self.obstacle() or plate is None or classifier is None or out is None:
             self._changed()
             return
-        device, own = self.controller.state.device, self.controller.state
-        asked: dict[str, Any] = {"methods": wanted.methods, "device": device}
-        if own.path == classifier and own.classifier is not None:
-            asked["card"] = own.classifier.card
+        asked: dict[str, Any] = {
+            "methods": wanted.methods,
+            "parameters": self._parameters(),
+            "stain_map": {stain: own for stain, own in self.stain_map.items() if own},
+            "device": self.controller.state.device,
+            **wanted.choices.asked,
+        }
+        if self.loaded is not None:
+            asked["card"] = self.loaded.card
         self._start(lambda: plate, classifier, out, asked)
 
     def resume(self) -> None:
@@ -149,6 +222,22 @@ class Running:
             asked = {**unfinished.asked, "device": self.controller.state.device}
             self._start(unfinished.plate, unfinished.classifier, unfinished.folder, asked)
 
+    def try_again(self, begun: Unfinished) -> None:
+        """Try the fields again that failed, in the folder where they did, and as they were asked for then."""
+        asked = {**begun.asked, "device": self.controller.state.device, "retry_failed": True}
+        self._start(begun.plate, begun.classifier, begun.folder, asked)
+
+    def _parameters(self) -> dict[str, dict[str, Any]]:
+        """Those of the chosen methods; a layer only where it is one of this classifier's."""
+        layers = {layer.name for layer in self.loaded.layers} if self.loaded is not None else set()
+        return {
+            method: {
+                name: value for name, value in values.items() if name != "layer" or value is None or value in layers
+            }
+            for method, values in self.state.wanted.parameters.items()
+            if method in self.state.wanted.methods
+        }
+
     def _start(self, plate: Callable[[], Plate], classifier: Path, out: Path, asked: dict[str, Any]) -> None:
         state = self.state
 
@@ -157,7 +246,10 @@ class Running:
             from napari_attribution.screens.run.screen import run_screen
 
             limit = {"time_limit": None} if sample.is_ours(classifier) else {}
-            return run_screen(plate(), classifier, out, progress=report, **asked, **limit).path
+            if asked.get("workers", 1) > 1:
+                self._leave_first()
+            with alone():
+                return run_screen(plate(), classifier, out, progress=report, **asked, **limit).path
 
         def done(path: Path) -> None:
             state.running = False
@@ -180,6 +272,13 @@ class Running:
         state.out, state.progress, state.since, state.before = out, (0, 0), 0.0, 0
         self.jobs.start(RUN, work, done, failed, progressed)
         self._changed()
+
+    def _leave_first(self) -> None:
+        """When Python takes itself down, the run is stopped while there is still the package that can end its processes."""
+        # Where it is missing, the run says so. It says its own farewell, and those that come last are said first.
+        with suppress(ImportError):
+            import distributed  # noqa: F401
+        atexit.register(self.jobs.close, FAREWELL)
 
     def cancel(self) -> None:
         """Stop; what is done is kept, and the run can go on."""

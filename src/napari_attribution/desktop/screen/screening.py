@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.screen.choosing import Filter, beside, neighbour, ranked
 from napari_attribution.desktop.screen.showing import Showing
 from napari_attribution.desktop.screen.state import State
-from napari_attribution.errors import AttributionError
+from napari_attribution.errors import AttributionError, RecordError
 
 if TYPE_CHECKING:
     from napari_attribution.screens.report.wells import Wells
@@ -52,11 +53,11 @@ class Screening:
     def open(self, path: Path) -> None:
         """Open the results in this folder."""
 
-        def work(_report: Report) -> tuple[Results, Wells, dict[str, Any], Failure | None]:
+        def work(_report: Report) -> _Read:
             return _read(path)
 
-        def done(found: tuple[Results, Wells, dict[str, Any], Failure | None]) -> None:
-            self._take(*found)
+        def done(found: _Read) -> None:
+            self._take(found)
 
         def failed(failure: Failure) -> None:
             self.state.opening, self.state.failure = "", failure
@@ -68,12 +69,12 @@ class Screening:
         self.jobs.start(OPEN, work, done, failed)
         self._changed()
 
-    def _take(self, results: Results, wells: Wells, notes: dict[str, Any], failure: Failure | None) -> None:
-        state = self.state
+    def _take(self, found: _Read) -> None:
+        state, wells = self.state, found.wells
         self.jobs.cancel()
         self.showing.forget()
-        state.opening, state.failure = "", failure
-        state.results, state.wells, state.notes = results, wells, notes
+        state.opening, state.failure = "", found.failure
+        state.results, state.wells, state.notes, state.failed = found.results, wells, found.notes, found.failed
         state.column = state.column if state.column in wells.offered else _first_column(wells)
         state.filter, state.selected, state.current, state.field = Filter(), (), "", 0
         state.method = wells.methods[0] if wells.methods else ""
@@ -214,18 +215,31 @@ class Screening:
         self._changed()
 
 
-def _read(path: Path) -> tuple[Results, Wells, dict[str, Any], Failure | None]:
+class _Read(NamedTuple):
+    """What there is in a folder of results."""
+
+    results: Results
+    wells: Wells
+    notes: dict[str, Any]
+    failed: int
+    failure: Failure | None
+
+
+def _read(path: Path) -> _Read:
     """In the worker: the results; notes that cannot be read do not keep them from being seen."""
     from napari_attribution.screens.report.wells import Wells
     from napari_attribution.screens.results import open_results
     from napari_attribution.screens.results.notes import read_notes
 
     results = open_results(path)
-    wells = Wells.of(results)
+    wells, failed = Wells.of(results), 0
+    # Where it is not known how the fields are read, none can be tried again.
+    with suppress(RecordError):
+        failed = results.failed
     try:
-        return results, wells, read_notes(results.path), None
+        return _Read(results, wells, read_notes(results.path), failed, None)
     except AttributionError as error:
-        return results, wells, {}, Failure(str(error), error)
+        return _Read(results, wells, {}, failed, Failure(str(error), error))
 
 
 def _first_column(wells: Wells) -> str:

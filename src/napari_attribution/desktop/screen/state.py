@@ -26,6 +26,8 @@ class State:
     wells : Wells, optional
         The same, a row a well.
     notes : mapping of well to Note
+    failed : int
+        Fields that failed and can be tried again.
     opening : str
         Name of the folder that is being opened; empty where none is.
     failure : Failure, optional
@@ -66,6 +68,7 @@ class State:
     results: Results | None = None
     wells: Wells | None = None
     notes: dict[str, Note] = field(default_factory=dict)
+    failed: int = 0
     opening: str = ""
     failure: Failure | None = None
     column: str = ""

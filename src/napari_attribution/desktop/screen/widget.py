@@ -10,6 +10,7 @@ from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.keys import Keys
 from napari_attribution.desktop.screen.overview import Overview
 from napari_attribution.desktop.screen.pictures_view import PicturesView
+from napari_attribution.desktop.screen.resuming import Unfinished
 from napari_attribution.desktop.screen.run_view import RunView
 from napari_attribution.desktop.screen.running import Running
 from napari_attribution.desktop.screen.screening import Screening
@@ -110,6 +111,7 @@ class Screen(Dock):
         self.open.clicked.connect(self._ask)
         self.sample.clicked.connect(self._sample)
         self.large.clicked.connect(lambda: enlarge(self))
+        self.overview.again.clicked.connect(self._try_again)
         self.keys = Keys(self.screening)
 
     # --------------------------------------------------------------------------------------------------- actions
@@ -146,6 +148,12 @@ class Screen(Dock):
         self.run_section.heading.setChecked(True)
         self.running.want_sample()
 
+    def _try_again(self) -> None:
+        results = self.screening.state.results
+        if results is not None:
+            self.run_section.heading.setChecked(True)
+            self.running.try_again(Unfinished(results.path, results.record))
+
     def dress(self, _event: object = None) -> None:
         """Take the viewer's colours."""
         super().dress()
@@ -162,6 +170,7 @@ class Screen(Dock):
         told = self.running.told() if state.running else ""
         self.run_section.summary.set_whole(told)
         self.run_section.mark.setText({"busy": "…", "wrong": "✗"}.get(level, ""))
+        self.overview.again.setEnabled(not state.running)
 
     def render_state(self) -> None:
         """Show the results, and what is chosen in them."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from napari_attribution.screens.report.columns import title
+from napari_attribution.screens.report.columns import method_title, title
 from napari_attribution.screens.report.wells import why
+from napari_attribution.screens.run.choices import Choices
 
 if TYPE_CHECKING:
+    from napari_attribution.desktop.screen.run_state import Wanted
     from napari_attribution.desktop.screen.state import State
     from napari_attribution.screens.report.wells import Wells
     from napari_attribution.screens.results.notes import Note
@@ -18,6 +20,37 @@ NOTHING_YET = (
     "run, run a screen, or try the sample plate."
 )
 HINT = "Point at a well to read it; click it to see its fields."
+
+
+def unmatched(mapping: Mapping[str, str | None]) -> str:
+    """What is to be done about the stains before a plate can be run; empty where each has its own."""
+    missing = [stain for stain, own in mapping.items() if own is None]
+    if missing:
+        them = "it is" if len(missing) == 1 else "they are"
+        return f"The plate has no stain of the name {_listed(missing)}: choose which of its stains {them}."
+    own = list(mapping.values())
+    twice = next((stain for stain in own if own.count(stain) > 1), None)
+    return f"{twice} is chosen for more than one of the classifier's stains: choose others." if twice else ""
+
+
+def tried_again(failed: int) -> str:
+    """On the button."""
+    return f"Try {failed} failed field{'' if failed == 1 else 's'} again"
+
+
+def more(wanted: Wanted) -> str:
+    """What is other than usual, in a few words."""
+    choices, usual = wanted.choices, Choices()
+    told = [f"{choices.workers} processes"] if choices.workers > 1 else []
+    told += [f"{choices.in_hand} MiB"] if choices.in_hand != usual.in_hand else []
+    told += ["trust is not measured"] if not choices.faithfulness else []
+    told += ["no maps"] if not choices.maps else []
+    own = [method_title(method) for method in wanted.methods if wanted.parameters.get(method)]
+    return ", ".join([*told, *([f"parameters of {' and '.join(own)}"] if own else [])])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def marks(wells: Wells, notes: Mapping[str, Note]) -> str:

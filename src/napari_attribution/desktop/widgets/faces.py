@@ -43,6 +43,7 @@ FACES: dict[str, Face] = {
     "covered": Face("regions covered", lowest="none"),
     "fine": Face("fine place", " px", 1),
     "finest": Face("finest layer", " px", 1),
+    "in_hand": Face(unit=" MiB", step=64),
     "memory": Face(unit=" MB", step=64),
     "held_out": Face("held out", step=0.05),
     "region": Face(step=0.05, lowest="none: each place for itself"),

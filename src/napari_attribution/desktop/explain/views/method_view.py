@@ -17,6 +17,7 @@ from napari_attribution.desktop.widgets.section import MARKS, Section
 from napari_attribution.methods.catalogue import METHODS
 
 if TYPE_CHECKING:
+    from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.splitting.splitter import Layer
 
 
@@ -82,7 +83,7 @@ class ParametersView(Section):
 
     def render_state(self, state: State, standing: Standing) -> None:
         """Draw the form anew where the method, or what there is to choose from, is another; else fill it."""
-        choices = {"layer": _layers(state)}
+        choices = {"layer": layers_of(state.classifier)}
         wanted = (state.method, tuple(choices["layer"]))
         if wanted != self._drawn:
             self._draw(state.method, choices)
@@ -108,12 +109,12 @@ class ParametersView(Section):
             self.form.blockSignals(blocked)
 
 
-def _layers(state: State) -> Choices:
+def layers_of(classifier: Classifier | None) -> Choices:
     """Where the network can be cut: the default place, then the blocks, first to last."""
-    if state.classifier is None or state.classifier.default_layer is None:
+    if classifier is None or classifier.default_layer is None:
         return [("automatic", None)]
-    default = state.classifier.default_layer
-    blocks = [layer for layer in state.classifier.layers if layer.block or layer.name == default]
+    default = classifier.default_layer
+    blocks = [layer for layer in classifier.layers if layer.block or layer.name == default]
     return [(f"automatic ({default})", None), *((_title(layer), layer.name) for layer in blocks)]
 
 

@@ -1,4 +1,4 @@
-"""Which of the well's stains is which of the classifier's: by name, red where there is none."""
+"""Which of a well's or a plate's stains is which of the classifier's: by name, red where there is none."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from napari_attribution.desktop.widgets.form import shrinkable
 
 
 class StainTable(QWidget):
-    """A row for each of the classifier's stains, with a combo of the well's."""
+    """A row for each of the classifier's stains, with a combo of those that there are.
+
+    Parameters
+    ----------
+    owner : str
+        What has these: "well" or "plate".
+    """
 
     mapped = Signal(str, object)
-    """A stain of the classifier, and the well's stain chosen for it (or None)."""
+    """A stain of the classifier, and the stain chosen for it (or None)."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, owner: str = "well", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("stain_table")
+        self._owner = owner
         self.combos: dict[str, QComboBox] = {}
         self._shown: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._layout = QGridLayout(self)
@@ -54,7 +61,7 @@ class StainTable(QWidget):
             return
         for column, (title, tip) in enumerate(
             (("Classifier wants", "The stains that the classifier was trained on, in its order"),
-             ("Well has", "The stain of this well that stands for it"))
+             (f"{self._owner.capitalize()} has", f"The stain of this {self._owner} that stands for it"))
         ):  # fmt: skip
             heading = QLabel(title)
             heading.setToolTip(tip)
@@ -66,7 +73,7 @@ class StainTable(QWidget):
             label.setToolTip(f"The classifier's input channel {row}")
             combo = shrinkable(QComboBox())
             combo.setObjectName(f"stain_{stain}")
-            combo.setToolTip(f"Which of the well's stains is {stain}?")
+            combo.setToolTip(f"Which of the {self._owner}'s stains is {stain}?")
             combo.addItem("choose ...", None)
             for name in well:
                 combo.addItem(name, name)
