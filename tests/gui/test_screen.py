@@ -17,6 +17,7 @@ from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QLineEdit, QListWidget, QPushButton, QSpinBox
 
 from napari_attribution.desktop.explain import files
+from napari_attribution.desktop.layers.heat import HEAT
 from napari_attribution.desktop.layers.known import ROLE
 from napari_attribution.desktop.screen.keys import NEXT
 from napari_attribution.errors import Cancelled
@@ -353,6 +354,42 @@ def test_failed_fields_are_tried_again_by_a_button(window, screen, qtbot, tmp_pa
     assert screen.running.state.failure is None, screen.running.state.failure
     assert (state.results.table["error"] == "").all()
     wait(qtbot, lambda: not button.isVisible())
+
+
+def test_the_heat_map_in_the_viewer_opens_wells_and_a_drag_pans(window, screen, qtbot, screened, monkeypatch):
+    state = opened(qtbot, screen, screened, monkeypatch)
+    wait(qtbot, lambda: settled(screen))
+    screen.screening.choose_column("margin")
+    press(qtbot, screen, "heat_layer")
+    button = screen.findChild(QPushButton, "heat_layer")
+    wait(qtbot, lambda: button.text() == "Look")
+    press(qtbot, screen, "heat_layer")
+    (layer,) = [layer for layer in window.layers if layer.metadata.get(ROLE) == HEAT]
+    native, camera = window.window._qt_viewer.canvas.native, window.scene.camera
+
+    def on_canvas(place):
+        middle = np.array([native.height(), native.width()]) / 2
+        row, column = middle + (np.array(layer.data_to_world(place)) - np.asarray(camera.center)[-2:]) * camera.zoom
+        return QPoint(round(column), round(row))
+
+    well = "A03" if state.current != "A03" else "A04"
+    place = (0, int(well[1:]) - 1)
+    looked = tuple(camera.center)
+    qtbot.mouseClick(native, LEFT, NONE, on_canvas(place))
+    wait(qtbot, lambda: settled(screen) and state.current == well)
+    assert state.selected == (well,)
+    assert tuple(camera.center) == looked, "the well is in sight already"
+    start = on_canvas((0, 0))
+    qtbot.mousePress(native, LEFT, NONE, start)
+    for step in (10, 25, 40):
+        qtbot.mouseMove(native, start + QPoint(step, step))
+        qtbot.wait(30)
+    qtbot.mouseRelease(native, LEFT, NONE, start + QPoint(40, 40))
+    qtbot.wait(100)
+    assert state.current == well
+    assert tuple(camera.center) != looked
+    window.layers.remove(layer)
+    wait(qtbot, lambda: button.text() == "As layer")
 
 
 def begun(folder):

@@ -10,6 +10,7 @@ import pytest
 import small_screens
 
 from napari_attribution.desktop.explain.controller import Controller
+from napari_attribution.desktop.layers.heat import HEAT
 from napari_attribution.desktop.layers.known import ROLE
 from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.choosing import Filter, beside, neighbour, ranked
@@ -419,6 +420,92 @@ def test_a_worker_does_not_run_the_script_again_that_opened_the_window(tmp_path)
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout) == (0, "worker\n"), ran.stderr
     assert script.with_suffix(".log").read_text("utf-8") == "window"
+
+
+def test_the_heat_map_is_one_layer_that_follows_the_column_and_the_well(screening, viewer, mail, screened) -> None:
+    state = opened(screening, mail, screened)
+    mail.deliver_until(lambda: not state.loading)
+    screening.choose_column("margin")
+    count, camera = len(viewer.layers), (tuple(viewer.scene.camera.center), viewer.scene.camera.zoom)
+    viewer.layers.selection.active = viewer.layers["DNA"]
+    screening.heating.show()
+    (layer,) = [layer for layer in viewer.layers if layer.metadata.get(ROLE) == HEAT]
+    assert len(viewer.layers) == count + 1
+    assert (tuple(viewer.scene.camera.center), viewer.scene.camera.zoom) == camera
+    assert viewer.layers.selection.active is viewer.layers["DNA"]
+    assert layer.name == "margin of the prediction [logit]"
+    assert (layer.metadata["column"], layer.metadata["unit"]) == ("margin", "logit")
+    assert (layer.interpolation2d, layer.data.shape, layer.data.dtype) == ("nearest", (4, 6), np.float32)
+    expected = np.full((4, 6), np.nan)
+    expected[0, :4] = state.wells.values("margin")
+    np.testing.assert_allclose(layer.data, expected, rtol=1e-6)
+    assert tuple(layer.contrast_limits) == pytest.approx(state.wells.scale("margin").limits)
+    # Above the well, as wide, and in its units.
+    high = layer.extent.world[1]
+    well = viewer.layers["DNA"].extent.world
+    assert high[0] < well[0, 0] - 1
+    assert layer.scale[1] * 6 == pytest.approx(0.5 * viewer.layers["DNA"].data.shape[1])
+    assert tuple(map(str, layer.units)) == tuple(map(str, viewer.layers["DNA"].units))
+
+    # Another column, in the same layer; a name that a person gave stays.
+    screening.choose_column("predicted")
+    assert viewer.layers["predicted class"] is layer
+    names = state.wells.scale("predicted").categories
+    assert layer.metadata["categories"] == list(names)
+    assert [names[int(code)] for code in layer.data[0, :4]] == list(state.wells.values("predicted"))
+    layer.name = "mine"
+    screening.choose_column("margin")
+    assert layer.name == "mine"
+
+    # The colours are those of the dock.
+    for column in ("margin", "predicted"):
+        screening.choose_column(column)
+        values, (low_limit, high_limit) = layer.data[0, :4], layer.contrast_limits
+        shown = 255 * layer.colormap.map((values - low_limit) / (high_limit - low_limit))
+        assert np.abs(shown - state.wells.scale(column).colours(state.wells.values(column))).max() <= 2
+    assert layer.colormap.map(np.array([np.nan]))[0, 3] == 0
+
+    # A place without results opens nothing; other wells are opened where they lie.
+    for place, expected in (((0, 1), "A02"), ((0, 5), ""), ((3, 0), "")):
+        at = layer.data_to_world(place)
+        assert screening.heating.well_at(at) == expected
+    assert screening.heating.well_at((-1e6, 0)) == ""
+    layer.visible = False
+    assert screening.heating.well_at(layer.data_to_world((0, 1))) == ""
+    screening.heating.show()
+    assert layer.visible, "asked for again, it is looked at"
+    half = np.asarray(viewer.canvas.size) / viewer.scene.camera.zoom / 2
+    center = np.asarray(viewer.scene.camera.center)[-2:]
+    for shown in (layer, viewer.layers["DNA"]):
+        first, last = shown.extent.world
+        assert (center - half <= first).all()
+        assert (last <= center + half).all()
+
+    # Taken away by a person, it stays away until it is asked for.
+    viewer.layers.remove(layer)
+    assert not screening.heating.there
+    screening.choose_column("predicted")
+    assert len(viewer.layers) == count
+    screening.heating.show()
+    assert viewer.layers["predicted class"] is not layer
+
+
+def test_the_heat_map_of_other_results_takes_the_place_of_the_first(
+    screening, viewer, mail, screened, tmp_path
+) -> None:
+    made = made_results.write_results(tmp_path, made_results.make_table((8, 12)), (8, 12))
+    state = opened(screening, mail, made)
+    mail.deliver_until(lambda: not state.loading)
+    screening.choose_column("margin")
+    screening.heating.show()
+    layer = next(layer for layer in viewer.layers if layer.metadata.get(ROLE) == HEAT)
+    assert (layer.data.shape, tuple(map(str, layer.units))) == ((8, 12), ("pixel", "pixel"))
+    opened(screening, mail, screened)
+    mail.deliver_until(lambda: not state.loading)
+    assert layer in viewer.layers
+    assert layer.data.shape == (4, 6)
+    assert tuple(map(str, layer.units)) == tuple(map(str, viewer.layers["DNA"].units))
+    assert layer.extent.world[1, 0] < viewer.layers["DNA"].extent.world[0, 0]
 
 
 def test_what_is_missing_for_a_run_is_said_in_turn(viewer, mail, tmp_path) -> None:

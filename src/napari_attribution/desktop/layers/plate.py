@@ -79,7 +79,7 @@ def show_answer(
     show_attribution(viewer, attribution, references)
     layer = find(viewer, "map")
     if limits is not None and layer is not None:
-        _limit(layer, limits)
+        limit(layer, limits)
 
 
 def show_montage(viewer: ViewerModel, picture: np.ndarray, height: float, unit: str) -> Image:
@@ -126,10 +126,11 @@ def _renew(layer: Image, plane: np.ndarray, keywords: dict[str, Any], keep: bool
         if tuple(map(str, getattr(layer, key))) != tuple(map(str, keywords[key])):
             setattr(layer, key, keywords[key])
     if not keep:
-        _limit(layer, keywords["contrast_limits"])
+        limit(layer, keywords["contrast_limits"])
 
 
-def _limit(layer: Image, limits: tuple[float, float]) -> None:
+def limit(layer: Image, limits: tuple[float, float]) -> None:
+    """New limits, which the slider reaches."""
     low, high = layer.contrast_limits_range
     layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
     layer.contrast_limits = limits

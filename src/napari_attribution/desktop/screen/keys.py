@@ -1,4 +1,4 @@
-"""Keys and clicks in the image: next and previous well, and the thumbnail that is clicked."""
+"""Keys and clicks in the image: next and previous well, and the well that is clicked in the thumbnails or the heat map."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Keys(Listener):
         super().__init__(screening.controller.viewer, keys)
 
     def clicked(self, _viewer: Any, event: Any) -> Generator[None, None, None]:
-        """napari's drag callback: a click on a thumbnail opens its well; a drag moves the image as ever."""
+        """napari's drag callback: a click on a thumbnail, or in the heat map, opens its well; a drag moves the image as ever."""
         if getattr(event, "button", 1) not in (1, None) or event.modifiers:
             return
         start = np.asarray(event.position)
-        well = self.screening.showing.well_at(event.position)
+        well = self.screening.showing.well_at(event.position) or self.screening.heating.well_at(event.position)
         if not well:
             return
         yield

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from napari_attribution.screens.results.notes import Note
 
 
+AS_LAYER, LOOK = "As layer", "Look"
+AS_LAYER_TIP = "Show the plate in these colours as a layer too, above the well; a click there opens a well"
+LOOK_TIP = "Move the view so that the layer of the plate and the well below it are seen whole"
+
+
 class Overview(QWidget):
     """All wells in the colours of one column.
 
@@ -47,6 +52,7 @@ class Overview(QWidget):
             "computed together with them are done anew, too; all else stays",
         )
         self.column = parts.combo("column", "By what the wells are coloured and ranked; type to search")
+        self.as_layer = parts.button("heat_layer", AS_LAYER, "")
         self.column.setEditable(True)
         self.column.setInsertPolicy(self.column.InsertPolicy.NoInsert)
         self.column.completer().setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
@@ -62,7 +68,8 @@ class Overview(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(parts.row(self.told, self.again))
-        for part in (self.column, self.plate, self.marks, self.scale, self.readout):
+        layout.addLayout(parts.row(self.column, self.as_layer))
+        for part in (self.plate, self.marks, self.scale, self.readout):
             layout.addWidget(part)
         self._connect()
 
@@ -70,6 +77,7 @@ class Overview(QWidget):
         screening = self.screening
         self.column.activated.connect(lambda at: screening.choose_column(self.column.itemData(at)))
         self.column.lineEdit().editingFinished.connect(self._settle_search)
+        self.as_layer.clicked.connect(screening.heating.show)
         self.plate.hovered.connect(self._hover)
         self.plate.clicked.connect(self._click)
         self.plate.boxed.connect(self._box)
@@ -113,6 +121,12 @@ class Overview(QWidget):
         return wells.at.get(place, "") if wells is not None else ""
 
     # ---------------------------------------------------------------------------------------------------- render
+
+    def render_layers(self) -> None:
+        """Offer the layer of the heat map, or to look at it where it is there."""
+        there = self.screening.heating.there
+        self.as_layer.setText(LOOK if there else AS_LAYER)
+        self.as_layer.setToolTip(LOOK_TIP if there else AS_LAYER_TIP)
 
     def render_state(self) -> None:
         """Show the results; changes only what is not so already."""

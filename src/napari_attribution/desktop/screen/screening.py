@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Post, Report
 from napari_attribution.desktop.screen.choosing import Filter, beside, neighbour, ranked
+from napari_attribution.desktop.screen.heating import Heating
 from napari_attribution.desktop.screen.showing import Showing
 from napari_attribution.desktop.screen.state import State
 from napari_attribution.errors import AttributionError, RecordError
@@ -43,6 +44,7 @@ class Screening:
         self.jobs = Jobs(post)
         self._changed = changed
         self.showing = Showing(controller, self.state, self.jobs, changed)
+        self.heating = Heating(controller.viewer, self.state, changed)
 
     def close(self) -> None:
         """Stop all work."""
@@ -80,6 +82,7 @@ class Screening:
         state.method = wells.methods[0] if wells.methods else ""
         state.drawing = state.reporting = False
         state.report = None
+        self.heating.update()
         self._rank()
         if state.ranked:
             # Something to look at, and the layers that every well is then shown in: napari needs a second to make them.
@@ -91,6 +94,7 @@ class Screening:
     def choose_column(self, column: str) -> None:
         """Colour and rank the wells by this column."""
         self.state.column = column
+        self.heating.update()
         self._rank()
 
     def narrow(self, **values: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.jobs import Failure, Jobs, Report
+from napari_attribution.desktop.layers.heat import place_heat
 from napari_attribution.desktop.layers.known import find
 from napari_attribution.desktop.layers.plate import (
     MONTAGE,
@@ -122,6 +123,7 @@ class Showing:
             show_answer(viewer, seen.answer, layers, seen.has_map, self._state.keep_limits)
         else:
             _clear_answer(viewer)
+        place_heat(viewer)
         shown = layers or [layer for layer in (find(viewer, "map"),) if layer is not None]
         if shown and (not before or not np.allclose(before[0], shown[0].extent.world[:, -2:]) or self._away()):
             bars = find(viewer, "importance")

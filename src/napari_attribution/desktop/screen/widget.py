@@ -171,6 +171,7 @@ class Screen(Dock):
         self.run_section.summary.set_whole(told)
         self.run_section.mark.setText({"busy": "…", "wrong": "✗"}.get(level, ""))
         self.overview.again.setEnabled(not state.running)
+        self.overview.render_layers()
 
     def render_state(self) -> None:
         """Show the results, and what is chosen in them."""

@@ -68,6 +68,13 @@ def title(column: str, methods: Sequence[str] = ()) -> str:
     return column.replace(".", ": ").replace("_", " ")
 
 
+def unit(column: str) -> str:
+    """In which unit a column's numbers stand in the table; empty where its title says it, or there is none."""
+    if column.startswith(_SHARES) or (column.startswith("map.") and column.rpartition(".")[2] in _SHARES_OF_MAP):
+        return "share"
+    return {"margin": "logit", "seconds": "s"}.get(column, "")
+
+
 def method_title(method: str) -> str:
     """ "pcim" as "PCIM"."""
     return ALL[method].title if method in ALL else method
