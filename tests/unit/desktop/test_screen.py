@@ -337,6 +337,7 @@ def test_failed_fields_are_tried_again_from_the_dock(screening, running, mail, t
     run_screen(plate, small_screens.make_classifier(tmp_path), out, maps=False, faithfulness=False, time_limit=None)
     state = opened(screening, mail, out)
     assert state.failed == 1
+    show(screening, mail, "A02")
     assert words.tried_again(state.failed) == "Try 1 failed field again"
     small_screens.write_field(late, seed=10)
     running.try_again(Unfinished(state.results.path, state.results.record))
@@ -345,6 +346,7 @@ def test_failed_fields_are_tried_again_from_the_dock(screening, running, mail, t
     assert running.done == [out]
     state = opened(screening, mail, out)
     assert state.failed == 0
+    assert state.current == "A02", "the well that was open is open again"
     assert set(state.results.table["error"]) == {""}
     assert state.results.record["runs"][-1]["tried_again"] == 1
     assert state.results.record["plan"]["maps"] is False, "all else is as it was asked for then"

@@ -13,7 +13,7 @@ from networks import STAINS
 from napari_attribution.cli.main import main
 from napari_attribution.errors import RequestError
 from napari_attribution.screens.report import write_report
-from napari_attribution.screens.report.columns import number, title
+from napari_attribution.screens.report.columns import number, title, unit
 from napari_attribution.screens.report.scale import CATEGORIES, Scale, scale_of
 from napari_attribution.screens.report.thumbnails import Light, Sight, mosaic, picture, small
 from napari_attribution.screens.report.wells import Wells
@@ -42,6 +42,8 @@ def test_columns_in_words() -> None:
     assert title("importance.pcim.Mito", ["pcim"]) == "importance of Mito"
     assert title("importance.pcim.Mito", ["pcim", "dcmix"]) == "importance of Mito (PCIM)"
     assert title("quality.focus.DNA 1.5x") == "sharpness of DNA 1.5x"
+    named = ("importance.pcim.Mito", "map.pcim.edge", "map.pcim.agreement", "margin", "seconds", "condition.dose")
+    assert [unit(column) for column in named] == ["share", "share", "", "logit", "s", ""]
     assert number(-0.34, "importance.pcim.Mito") == "−34 %"
     assert number(float("nan")) == "no value"
     assert number(0.034, "map.pcim.edge") == "3.4 %"

@@ -73,6 +73,8 @@ class Screening:
 
     def _take(self, found: _Read) -> None:
         state, wells = self.state, found.wells
+        same = state.results is not None and state.results.path == found.results.path
+        before = state.current if same else ""
         self.jobs.cancel()
         self.showing.forget()
         state.opening, state.failure = "", found.failure
@@ -86,7 +88,7 @@ class Screening:
         self._rank()
         if state.ranked:
             # Something to look at, and the layers that every well is then shown in: napari needs a second to make them.
-            well = wells.positions[state.ranked[0]]
+            well = before if before in wells.index else wells.positions[state.ranked[0]]
             self.showing.show(well, wells.numbers_of(well)[0])
 
     # ---------------------------------------------------------------------------------------------------- choose

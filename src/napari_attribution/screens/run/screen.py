@@ -102,8 +102,9 @@ def run_screen(
         Only these ("B03", or "B.." for a row).
     retry_failed : bool
         Try the fields again that failed in this folder, as if they could have been read from the start; of a run that is
-        finished, too. Fields that share a batch with one of them are done anew with it; should one of these fail now, its
-        former answer stays. Fields that the plate itself lacks are not tried. Where no field is to be tried, nothing changes.
+        finished, too, which until then is one that is not. Fields that share a batch with one of them are done anew with it, in
+        batches as large as when the run began; should one of these fail now, its former answer stays. Fields that the plate
+        itself lacks are not tried. Where no field is to be tried, nothing changes.
     time_limit : float or None
         As `load_classifier` takes it.
     progress : callable, optional
