@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_attribution.desktop.explain.method_view import layers_of
+from napari_attribution.desktop.explain.views.method_view import layers_of
 from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.running import Running
 from napari_attribution.desktop.widgets import parts

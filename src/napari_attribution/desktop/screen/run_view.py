@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_attribution.desktop.explain import files
-from napari_attribution.desktop.explain.stain_table import StainTable
+from napari_attribution.desktop.explain.views.stain_table import StainTable
 from napari_attribution.desktop.plates.form import PlateForm
 from napari_attribution.desktop.screen.more_view import MoreView
 from napari_attribution.desktop.screen.running import Running
