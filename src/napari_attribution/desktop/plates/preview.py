@@ -29,18 +29,13 @@ def look(path: str, reading: Mapping[str, Any]) -> tuple[Plate, str]:
 
 
 def told(plate: Plate, files: Preview) -> str:
-    """What there is of a plate, how its first files are understood, what belongs nowhere, and what is missing."""
+    """What there is of a plate, how its first files are understood, and what its reader found strange."""
     lines = [in_short(plate)]
     if plate.columns:
         lines.append(f"Known of the wells: {', '.join(plate.columns)}.")
     lines += [f"{well} field {field}, {stain}  ←  {file}" for file, well, field, stain in files.rows]
     if files.count > len(files.rows):
         lines.append(f"... and {files.count - len(files.rows)} more.")
-    if files.unmatched:
-        some = ", ".join(files.unmatched[:FIRST])
-        lines.append(
-            f"! {len(files.unmatched)} files belong nowhere: {some}{' ...' if len(files.unmatched) > FIRST else ''}."
-        )
     lines += [f"! {note}" for note in plate.notes]
     return "\n".join(lines)
 

@@ -42,8 +42,9 @@ class Watched(WrapperStore[Store]):
         if found is None:
             self.missed.add(key)
         elif self.blosc and byte_range is None:
-            length = int.from_bytes(found[12:16].to_bytes(), "little")
-            if len(found) < max(length, 16):
+            # A header alone takes 16 bytes.
+            length = max(16, int.from_bytes(found[12:16].to_bytes(), "little"))
+            if len(found) < length:
                 raise ValueError(f"the chunk {key} has {len(found):,} of {length:,} bytes")
         return found
 
