@@ -193,11 +193,12 @@ def of_tasks(found: list[dict[str, Any]]) -> dict[str, Any]:
             for way, values in {"DCMIX": one["importance"], **one["values"]}.items():
                 first = {STAINS[c] for c in np.argsort(values)[::-1][: len(stains)]}
                 ways.setdefault(way, []).append(first == stains)
-        right = ways.pop("DCMIX")
+        right, tops = ways.pop("DCMIX"), [STAINS[int(np.argmax(one["importance"]))] for one in of_task]
         singles = [one["accuracy"]["singles"] for one in of_task if "singles" in one["accuracy"]]
         told[task] = {
             "changed": sorted(stains),
-            "first": f"{sum(right)} of {len(right)}",
+            "top stain is a changed one": f"{sum(top in stains for top in tops)} of {len(tops)}",
+            "all changed ones before the others": f"{sum(right)} of {len(right)}",
             "importance": mean_of([one["importance"] for one in of_task]),
             "accuracy": {
                 name: mean_of([one[name] for one in of_task])
@@ -205,7 +206,7 @@ def of_tasks(found: list[dict[str, Any]]) -> dict[str, Any]:
                 if name in of_task[0]
             }
             | ({"each stain alone": mean_of(singles)} if singles else {}),
-            "first by other ways": {way: f"{sum(each)} of {len(each)}" for way, each in ways.items()},
+            "the same by other ways": {way: f"{sum(each)} of {len(each)}" for way, each in ways.items()},
         }
         if "importance of three" in of_task[0]:
             told[task]["importance of three mixers"] = mean_of([one["importance of three"] for one in of_task])
