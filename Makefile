@@ -5,9 +5,11 @@ checks := ruff types imports manifest
 demo: .venv/.ready-demo
 	@setup/run-demo $(ARGS)
 
-# In two processes, each with one thread for its numbers. ARGS goes on to pytest: make test ARGS="-k wells -x"
+# In two processes, each with one thread for its numbers. The slow ones, too: make test MARKS=
+# ARGS goes on to pytest: make test ARGS="-k wells -x"
+MARKS := not slow
 test: .venv/.ready-test
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile -m "$(MARKS)" $(ARGS)
 
 set-up: .venv/.ready-lint
 

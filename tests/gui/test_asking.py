@@ -83,6 +83,7 @@ def drag(viewer, *world):
 
 
 @needs_sample
+@pytest.mark.slow
 def test_pointer_brush_and_whole_cells_and_then_the_dock_closes(asking, window, dock, qtbot):
     label, layer = dock.findChild(QLabel, "reading"), find(window, "map")
     assert label.text() == POINT

@@ -120,6 +120,7 @@ def channels(window, dock, qtbot):
     return widget
 
 
+@pytest.mark.slow
 def test_from_the_sample_to_one_stain_and_back(window, dock, channels, qtbot):
     assert "Nothing is explained yet" in said(channels, "channels_help")
     click(qtbot, dock, "try_sample")
@@ -182,6 +183,7 @@ def test_from_the_sample_to_one_stain_and_back(window, dock, channels, qtbot):
     press(qtbot, again, "Mito")
 
 
+@pytest.mark.slow
 def test_a_contrast_by_the_mouse(window, dock, channels, qtbot):
     click(qtbot, dock, "try_sample")
     wait(qtbot, lambda: dock.controller.status.ready)

@@ -93,6 +93,7 @@ def wheel(canvas, at, notches):
 
 
 @needs_sample
+@pytest.mark.slow
 def test_from_the_sample_to_two_methods_and_back(window, dock, side, qtbot, gaps):
     choose(qtbot, dock, "method", "Pixel Ablation-CAM")
     click(qtbot, dock, "explain")
@@ -190,6 +191,7 @@ def look_around(qtbot, side):
 
 
 @needs_sample
+@pytest.mark.slow
 def test_two_wells_a_scale_that_is_kept_and_a_file_that_is_refused(window, dock, side, qtbot, tmp_path, monkeypatch):
     window.open_sample("napari-attribution", "control")
     wait(qtbot, lambda: len(dock.controller.state.wells) == 2)
@@ -263,6 +265,7 @@ def test_before_anything_is_open_it_says_what_it_is_for(window, qtbot):
     assert side.controller.closed
 
 
+@pytest.mark.slow
 def test_what_is_closed_is_let_go_of(window, qtbot):
     docked, side = open_side(window, qtbot)
     gone = weakref.ref(side)

@@ -73,6 +73,7 @@ def _box_spot(box):
 
 
 @needs_sample
+@pytest.mark.slow
 def test_cancel_leaves_things_as_they_were(window, dock, qtbot):
     open_sample(qtbot, dock)
     before = names(window)
@@ -94,6 +95,7 @@ def test_cancel_leaves_things_as_they_were(window, dock, qtbot):
 
 
 @needs_sample
+@pytest.mark.slow
 def test_the_window_answers_while_a_classifier_is_loaded_and_explained(window, dock, qtbot, gaps, monkeypatch):
     state = dock.controller.state
     dock.controller.open_well(sample.first_well())
@@ -172,6 +174,7 @@ def test_a_bad_file_is_a_status_card(window, dock, qtbot, tmp_path):
     assert headline.property("level") == "wrong"
 
 
+@pytest.mark.slow
 def test_the_dock_appears_within_a_second_and_without_torch():
     """In a process of its own: here, other tests have imported everything already."""
     code = """

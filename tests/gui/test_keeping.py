@@ -58,6 +58,7 @@ def open_sample(qtbot, dock):
     wait(qtbot, lambda: dock.findChild(QPushButton, "explain").isEnabled())
 
 
+@pytest.mark.slow
 def test_explained_kept_and_repeated(window, dock, qtbot, tmp_path, monkeypatch):
     open_sample(qtbot, dock)
     choose(qtbot, dock, "method", "Fused")

@@ -74,6 +74,7 @@ def press(qtbot, window, key, held=NONE):
 
 
 @needs_sample
+@pytest.mark.slow
 def test_from_clicks_to_a_table_and_back(window, dock, qtbot):
     open_sample(qtbot, dock)
     state, picks = dock.controller.state, dock.picks.picks
@@ -123,6 +124,7 @@ def test_from_clicks_to_a_table_and_back(window, dock, qtbot):
 
 
 @needs_sample
+@pytest.mark.slow
 def test_naparis_own_table_shows_and_exports_the_picks(window, dock, qtbot, monkeypatch, tmp_path):
     open_sample(qtbot, dock)
     state, picks = dock.controller.state, dock.picks.picks
@@ -148,6 +150,7 @@ def test_naparis_own_table_shows_and_exports_the_picks(window, dock, qtbot, monk
 
 
 @needs_sample
+@pytest.mark.slow
 def test_a_storm_of_clicks_is_answered_once(window, dock, qtbot, gaps):
     open_sample(qtbot, dock)
     picks = dock.picks.picks

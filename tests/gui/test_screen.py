@@ -89,6 +89,7 @@ def at_well(screen, place):
     return colours(screen.overview.plate)[spot.y(), spot.x()]
 
 
+@pytest.mark.slow
 def test_from_the_plate_to_a_well_and_on_by_rank(window, screen, qtbot, screened, monkeypatch):
     state = opened(qtbot, screen, screened, monkeypatch)
     assert "5 wells with 10 fields" in screen.findChild(QLabel, "overview").text()
@@ -215,6 +216,7 @@ def test_a_note_and_an_exclusion_are_kept_with_the_results(window, screen, qtbot
     assert note.text() == ""
 
 
+@pytest.mark.slow
 def test_thumbnails_are_clicked_and_the_report_is_written(window, screen, qtbot, screened, monkeypatch):
     state = opened(qtbot, screen, screened, monkeypatch)
     screen.screening.choose_column("margin")
@@ -356,6 +358,7 @@ def test_failed_fields_are_tried_again_by_a_button(window, screen, qtbot, tmp_pa
     wait(qtbot, lambda: not button.isVisible())
 
 
+@pytest.mark.slow
 def test_the_heat_map_in_the_viewer_opens_wells_and_a_drag_pans(window, screen, qtbot, screened, monkeypatch):
     state = opened(qtbot, screen, screened, monkeypatch)
     wait(qtbot, lambda: settled(screen))

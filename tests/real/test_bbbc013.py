@@ -13,7 +13,7 @@ pytestmark = [needs_shared, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def classifier():
-    path, card = bbbc013.trained(FOLDER, without="D", members=1)
+    path, card = bbbc013.trained(FOLDER, without="D", members=1, steps=220)
     return load_classifier(path, "cpu", card)
 
 

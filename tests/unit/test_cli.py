@@ -191,7 +191,7 @@ def bad_inputs(tmp_path: Path) -> dict[str, tuple[list, str]]:
         "fewer stains": ([well("few", pixels[:3], stains[:3]), *good], "lacks 2 of the 5 stains"),
         "other stains": ([well("other", pixels, ["A", "B", "C", "D", "E"]), *good], "lacks 5 of the 5 stains"),
         "mixed sizes": ([series, *good], "A01_"),
-        "NaN": ([well("nan", nan), *good], "not numbers"),
+        "NaN": ([well("nan", nan), *good], "not a number"),
         "all-zero stain": ([well("empty", empty), *good], "RNA"),
         "saturated stain": ([well("bright", bright), *good], "Mito"),
         "3-D stack": ([well("stack", np.stack([pixels] * 3), axes="ZCYX"), *good], "3 focal planes"),
@@ -252,6 +252,7 @@ def test_real_files_that_are_no_classifiers(name, capsys):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_as_a_program_of_its_own(tmp_path):
     """The installed entry point and `python -m`, in a process of their own: no stray output around the JSON."""
     done = subprocess.run(

@@ -108,6 +108,7 @@ def held(monkeypatch):
 # ------------------------------------------------------------------------------------------------------- methods
 
 
+@pytest.mark.slow
 def test_two_methods(comparing, controller, viewer, mail):
     layers = [(layer.name, id(layer), layer.visible) for layer in viewer.layers]
     comparing.choose_method("occlusion")

@@ -137,5 +137,5 @@ def test_nan_is_a_sentence(viewer):
     bad = PLANE.astype(float)
     bad[1, 1] = np.nan
     viewer.add_image(bad, name="a")
-    with pytest.raises(WellError, match="not numbers"):
+    with pytest.raises(WellError, match="not a number"):
         only(viewer).freeze().read()

@@ -34,6 +34,7 @@ def text_of(answer):
     return as_python(record, card_is_beside(record))
 
 
+@pytest.mark.slow
 def test_the_text_gives_the_very_numbers(answer, of_a_cell, classifier, well, tmp_path):
     own = tmp_path / "it's own.tif"
     tifffile.imwrite(own, tifffile.imread(MITO)[[4, 0, 1, 2, 3]], photometric="minisblack")

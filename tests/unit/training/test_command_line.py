@@ -157,9 +157,14 @@ def test_stopped_with_control_c_the_same_command_goes_on_to_the_same(folder, lab
                 signal.raise_signal(signal.SIGINT)
 
     command = asked(folder, labels, "--out", tmp_path / "stopped", *settings)
-    with monkeypatch.context() as patched:
-        patched.setattr(train, "Progress", Interrupted)
-        assert main(command) == 130
+    # Whoever starts the tests in the background has Control-C ignored there.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(train, "Progress", Interrupted)
+            assert main(command) == 130
+    finally:
+        signal.signal(signal.SIGINT, former)
     said = capsys.readouterr()
     assert said.err.endswith(
         f"stopped. What was done is kept in {tmp_path / 'stopped.training'}; the same command goes on.\n"

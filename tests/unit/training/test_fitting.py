@@ -152,6 +152,7 @@ test_fitting.fitted(checkpoint=Path(sys.argv[1]), tell=tell)
 """
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     whole = fitted()
     path = tmp_path / "checkpoint.pt"

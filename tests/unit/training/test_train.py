@@ -118,6 +118,7 @@ def is_the_same(one, other):
     }
 
 
+@pytest.mark.slow
 def test_with_more_seeds_or_something_to_compare_with_the_same_folder_goes_on(plate, trained, tmp_path):
     def asked(**wishes):
         told = []
@@ -156,6 +157,7 @@ def without(*lost):
     return fit_
 
 
+@pytest.mark.slow
 def test_a_seed_that_comes_to_no_network_falls_out_and_the_others_answer(plate, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(seeds, "fit", without(0))
     told = []

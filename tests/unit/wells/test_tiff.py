@@ -226,7 +226,7 @@ def test_a_mask_of_bits_and_pixels_that_are_no_numbers_name_their_file(tmp_path,
         read_well(path)
     broken = planes.astype(np.float32)
     broken[1, 2, 3] = np.nan
-    with pytest.raises(WellError, match=r"nan\.tif: The stain channel 2 holds 1 pixels that are not numbers"):
+    with pytest.raises(WellError, match=r"nan\.tif: The stain channel 2 holds 1 pixel that is not a number"):
         read_well(_plain(tmp_path / "nan.tif", broken))
 
 
