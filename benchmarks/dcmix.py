@@ -222,7 +222,7 @@ def bbbc013_seed(folder: str, seed: int) -> dict[str, Any]:
     return beside(of_wells(wells, labels, seed, CELLS.size), CELLS, seed, count=6, hits=True)
 
 
-def bbbc013(folder: Path, processes: int, kept: Path | None) -> dict[str, Any]:
+def bbbc013(folder: Path, processes: int) -> dict[str, Any]:
     """`train_dcmix` on the real wells."""
     from napari_attribution.training.train import train_dcmix
 
@@ -351,7 +351,7 @@ def main() -> None:
     sections: dict[str, Callable[[], dict[str, Any]]] = {
         "graded": lambda: graded(processes, work),
         "planted": lambda: planted_all(processes, options.scenes, work),
-        "bbbc013": lambda: bbbc013(options.bbbc013, processes, work),
+        "bbbc013": lambda: bbbc013(options.bbbc013, processes),
         "decoys": lambda: decoys(processes, work),
         "cost": lambda: cost(options.steps),
     }
