@@ -252,13 +252,14 @@ def test_tiles_are_screened_too(plate, tmp_path):
     np.testing.assert_allclose(results.field_map("A01", 1)["pixel-ablation-cam"], twin.map, atol=1e-5)
 
 
-def test_results_stay_when_the_plate_cannot_be_judged(plate, loaded, tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["learn", "judged"])
+def test_results_stay_when_the_plate_cannot_be_judged(step, plate, loaded, tmp_path, monkeypatch):
     from napari_attribution.screens.quality import judging
 
-    def fail(table):
+    def fail(*args):
         raise ArithmeticError("no median")
 
-    monkeypatch.setattr(judging, "judge", fail)
+    monkeypatch.setattr(judging, step, fail)
     results = run_screen(plate, loaded, tmp_path, wells=["A01"])
     assert results.record["finished"]["not_judged"] == "ArithmeticError: no median"
     assert list(results.table["flags"]) == ["", ""]

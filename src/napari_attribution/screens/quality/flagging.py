@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_attribution.methods.catalogue import ALL
 from napari_attribution.screens.quality.flags import FLAGS, Flag
-from napari_attribution.screens.quality.position import TO_SIGMA
-
-Floats = npt.NDArray[np.float64]
+from napari_attribution.screens.quality.robust import Floats, Usual
 
 
 class _Said(float):
@@ -21,15 +18,28 @@ class _Said(float):
         return super().__format__(how).replace("-", "−").replace("%", " %")
 
 
-def flagged(numbers: Mapping[str, Floats], count: int) -> tuple[list[str], list[str]]:
-    """The flags of each field, and their sentences.
+def looked_at(columns: Sequence[str]) -> list[str]:
+    """Those of the columns that some flag looks at."""
+    return [column for column in columns if any(_looks(flag, column) for flag in FLAGS)]
+
+
+def _looks(flag: Flag, column: str) -> bool:
+    return column.startswith(flag.before) and column.endswith(flag.after)
+
+
+def flagged(
+    numbers: Mapping[str, Floats], on_the_plate: Mapping[str, Usual], count: int
+) -> tuple[list[str], list[str]]:
+    """The flags of some fields, and their sentences.
 
     Parameters
     ----------
     numbers : mapping of column to (n,) ndarray
         NaN, which no flag is raised by, where a field has no value.
+    on_the_plate : mapping of column to Usual
+        What is usual of each column that is looked at.
     count : int
-        How many fields there are.
+        How many fields there are, n.
 
     Returns
     -------
@@ -39,11 +49,14 @@ def flagged(numbers: Mapping[str, Floats], count: int) -> tuple[list[str], list[
     names: list[dict[str, None]] = [{} for _ in range(count)]
     why: list[list[str]] = [[] for _ in range(count)]
     for flag in FLAGS:
-        looked = [name for name in numbers if name.startswith(flag.before) and name.endswith(flag.after)]
+        looked = [column for column in numbers if _looks(flag, column)]
         if not looked:
             continue
-        between = [name[len(flag.before) : len(name) - len(flag.after)] for name in looked]
-        found = [_beyond(flag, name, numbers[column], numbers) for name, column in zip(between, looked, strict=True)]
+        between = [column[len(flag.before) : len(column) - len(flag.after)] for column in looked]
+        found = [
+            _beyond(flag, name, numbers[column], on_the_plate[column], numbers.get("quality.cells"))
+            for name, column in zip(between, looked, strict=True)
+        ]
         beyond, middles = (np.stack(values) for values in zip(*found, strict=True))
         for at in np.flatnonzero((beyond > 0).any(axis=0)):
             worst = int(np.argmax(beyond[:, at]))
@@ -58,13 +71,12 @@ def flagged(numbers: Mapping[str, Floats], count: int) -> tuple[list[str], list[
     return ["; ".join(found) for found in names], [" ".join(said) for said in why]
 
 
-def _beyond(flag: Flag, name: str, values: Floats, numbers: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+def _beyond(flag: Flag, name: str, values: Floats, on_the_plate: Usual, cells: Floats | None) -> tuple[Floats, Floats]:
     """How far each value lies beyond the limit, above 0 where it does; and what it is held against, the plate's median or cells."""
-    there = values[np.isfinite(values)]
-    middle = float(np.median(there)) if there.size else np.nan
+    middle, spread = on_the_plate
     middles = np.full_like(values, middle)
     if flag.against == "cells":
-        middles = numbers.get("quality.cells", np.full_like(values, np.nan))
+        middles = np.full_like(values, np.nan) if cells is None else cells
     limit = flag.limit_of(name) * (middles if flag.against else np.ones_like(values))
     if flag.side == "above":
         beyond = values - limit
@@ -72,8 +84,7 @@ def _beyond(flag: Flag, name: str, values: Floats, numbers: Mapping[str, Floats]
         beyond = limit - values
     else:
         beyond = np.abs(values) - limit
-    if flag.spreads and there.size:
-        spread = TO_SIGMA * float(np.median(np.abs(there - middle)))
+    if flag.spreads:
         beyond = np.where(np.abs(values - middle) > flag.spreads * spread, beyond, -np.inf)
     return np.nan_to_num(beyond, nan=-np.inf), middles
 

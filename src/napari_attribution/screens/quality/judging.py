@@ -1,39 +1,74 @@
 """Judging: what the whole plate says of each field, and the flags.
 
-`distance.<method>`: how far the stains' importances lie from those of the other fields of the same predicted class, as the
-root mean square over the stains of the standard deviations between each and the class's median (the standard deviation as the
-class's median absolute deviation estimates it, a hundredth at least).
+First what is usual on the plate is learned, one column at a time; then the fields are held against it, some at a time. So the
+table of a screen need never be in memory as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from napari_attribution.screens.quality.flagging import flagged
-from napari_attribution.screens.quality.position import TO_SIGMA, effects
+from napari_attribution.screens.quality.distance import OfClasses, distances, importances, usual_of_classes
+from napari_attribution.screens.quality.flagging import flagged, looked_at
+from napari_attribution.screens.quality.position import Effects, effects_of
+from napari_attribution.screens.quality.robust import Floats, Usual, usual
+from napari_attribution.screens.quality.tables import Columns, numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
-Floats = npt.NDArray[np.float64]
 
-FEWEST = 8
-"""Fields of a class, of fewer nothing is usual."""
-LEAST_SPREAD = 0.01
-"""Of an importance within a class, as a share of the explanation: smaller differences mean nothing."""
+@dataclass(frozen=True)
+class WholePlate:
+    """All that a field is held against.
+
+    Parameters
+    ----------
+    importances : mapping of method to what is usual of its importances in each class
+    effects : Effects or None
+        What the place of a well does; None where it cannot be told.
+    measures : mapping of column to what is usual of it
+        For the columns that flags look at, those that judging adds among them.
+    """
+
+    importances: Mapping[str, OfClasses]
+    effects: Effects | None
+    measures: Mapping[str, Usual]
+
+    def added(self, table: Columns) -> dict[str, Floats]:
+        """The columns that only the whole plate tells, (n,) each: `distance.<method>`, and the effects of the place."""
+        found = {f"distance.{method}": distances(table, classes) for method, classes in self.importances.items()}
+        return found | (self.effects.of_fields(table) if self.effects else {})
 
 
-def judge(table: pa.Table) -> pa.Table:
+def learn(table: Columns) -> WholePlate:
+    """What is usual on a plate.
+
+    Parameters
+    ----------
+    table : Columns
+        One row a field, as the run measured it: a `pyarrow.Table`, or what reads a column of a file when it is asked. Columns
+        that are not there are not looked at.
+    """
+    of_classes = {
+        method: usual_of_classes(table, columns) for method, columns in importances(table.column_names).items()
+    }
+    plate = WholePlate(of_classes, effects_of(table), {})
+    measures = {name: usual(numbers(table, name)) for name in looked_at(table.column_names)}
+    measures |= {name: usual(values) for name, values in plate.added(table).items()}
+    return WholePlate(plate.importances, plate.effects, measures)
+
+
+def judged(rows: pa.Table, plate: WholePlate) -> pa.Table:
     """Add what only the whole plate tells: distances, effects of the place, `flags` and `why`; before `seconds`.
 
     Parameters
     ----------
-    table : pyarrow.Table
-        One row a field, as the run measured it. Columns that are not there are not looked at.
+    rows : pyarrow.Table
+        Some rows of the table of which the plate was learned.
+    plate : WholePlate
 
     Returns
     -------
@@ -42,67 +77,18 @@ def judge(table: pa.Table) -> pa.Table:
     """
     import pyarrow as pa
 
-    added: dict[str, Floats] = {}
-    for method in _methods(table):
-        added[f"distance.{method}"] = _distances(table, method)
-    added |= _effects(table)
-    numbers = {name: _numbers(table, name) for name in table.column_names if _is_measure(name)} | added
-    names, why = flagged(numbers, table.num_rows)
-    columns = {name: pa.array(values, pa.float64()) for name, values in added.items()}
+    added = plate.added(rows)
+    measured = [*looked_at(rows.column_names), *(["quality.cells"] if "quality.cells" in rows.column_names else [])]
+    values = {name: numbers(rows, name) for name in measured} | added
+    names, why = flagged(values, plate.measures, rows.num_rows)
+    columns = {name: pa.array(one, pa.float64()) for name, one in added.items()}
     columns |= {"flags": pa.array(names, pa.string()), "why": pa.array(why, pa.string())}
-    at = table.column_names.index("seconds") if "seconds" in table.column_names else table.num_columns
-    for offset, (name, values) in enumerate(columns.items()):
-        table = table.add_column(at + offset, name, values)
-    return table
+    at = rows.column_names.index("seconds") if "seconds" in rows.column_names else rows.num_columns
+    for offset, (name, one) in enumerate(columns.items()):
+        rows = rows.add_column(at + offset, name, one)
+    return rows
 
 
-def _is_measure(name: str) -> bool:
-    return name == "margin" or name.startswith(("map.", "quality."))
-
-
-def _numbers(table: pa.Table, name: str) -> Floats:
-    found: Floats = table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
-    return found
-
-
-def _methods(table: pa.Table) -> list[str]:
-    return list(dict.fromkeys(name.split(".")[1] for name in table.column_names if name.startswith("importance.")))
-
-
-def _codes(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """A number for each combination of values in some columns, equal where all are equal; those not known are alike."""
-    found = np.zeros(table.num_rows, dtype=np.int64)
-    for name in names:
-        of_column = table.column(name).combine_chunks().dictionary_encode()
-        codes = of_column.indices.fill_null(len(of_column.dictionary)).to_numpy(zero_copy_only=False)
-        found = np.unique(found * (len(of_column.dictionary) + 1) + codes, return_inverse=True)[1].astype(np.int64)
-    return found
-
-
-def _distances(table: pa.Table, method: str) -> Floats:
-    before = f"importance.{method}."
-    shares = np.stack([_numbers(table, name) for name in table.column_names if name.startswith(before)], axis=1)
-    found = np.full(len(shares), np.nan)
-    classes = _codes(table, ["predicted"])
-    for one in np.unique(classes):
-        of = (classes == one) & np.isfinite(shares).all(axis=1)
-        if np.count_nonzero(of) < FEWEST:
-            continue
-        away = shares[of] - np.median(shares[of], axis=0)
-        scale = np.maximum(TO_SIGMA * np.median(np.abs(away), axis=0), LEAST_SPREAD)
-        found[of] = np.sqrt(((away / scale) ** 2).mean(axis=1))
-    return found
-
-
-def _effects(table: pa.Table) -> dict[str, Floats]:
-    from napari_attribution.wells.plate import smallest_layout
-
-    logits = [_numbers(table, name) for name in table.column_names if name.startswith("logit.")]
-    if not logits or not table.num_rows:
-        return {}
-    rows, columns = smallest_layout(table.column("well").unique().to_pylist())
-    row, column = (table.column(name).to_numpy().astype(np.int64) for name in ("row", "column"))
-    at_rim = (row == 0) | (row == rows - 1) | (column == 0) | (column == columns - 1)
-    wells = np.unique(row * columns + column, return_inverse=True)[1].astype(np.int64)
-    groups = _codes(table, [name for name in table.column_names if name.startswith("condition.")])
-    return dict(effects(wells, row, column, at_rim, groups, logits))
+def judge(table: pa.Table) -> pa.Table:
+    """The same of a whole table at once."""
+    return judged(table, learn(table))

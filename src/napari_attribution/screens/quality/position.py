@@ -8,64 +8,105 @@ standard deviations as the plate's median absolute deviation estimates them. Of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
+from napari_attribution.screens.quality.robust import Floats, usual
+from napari_attribution.screens.quality.tables import Columns, Numbers, codes, numbers, whole_numbers
 
 FEWEST = 3
 """Wells in a row, in a column, at the rim or of the same conditions: of fewer nothing is said."""
-TO_SIGMA = 1.4826
-"""Standard deviations of a normal distribution in one median absolute deviation."""
 
 
-def effects(
-    wells: Numbers,
-    row: Numbers,
-    column: Numbers,
-    at_rim: npt.NDArray[np.bool_],
-    groups: Numbers,
-    logits: Sequence[Floats],
-) -> Mapping[str, Floats]:
-    """The effects that each field's place has.
+@dataclass(frozen=True)
+class Effects:
+    """The effects that the place of a well has.
 
     Parameters
     ----------
-    wells : (n,) ndarray
-        The number of each field's well, counted from 0.
-    row, column : (n,) ndarray
+    wide : int
+        Columns of the plate.
+    places : (wells,) ndarray
+        `row * wide + column` of each well that has fields, ascending.
+    of_wells : mapping of column to (wells,) ndarray
+        `row_effect`, `column_effect` and `edge_effect`.
+    """
+
+    wide: int
+    places: Numbers
+    of_wells: Mapping[str, Floats]
+
+    def of_fields(self, table: Columns) -> dict[str, Floats]:
+        """The same for fields of these wells, (n,) each."""
+        wells = np.searchsorted(self.places, _places(table, self.wide))
+        return {name: values[wells] for name, values in self.of_wells.items()}
+
+
+def effects_of(table: Columns) -> Effects | None:
+    """The effects on a plate; None where there are no logits, or no fields.
+
+    Parameters
+    ----------
+    table : Columns
+        One row a field, with its `well`, `row` and `column`, the logits, and `condition.<name>` where conditions are known.
+    """
+    from napari_attribution.wells.plate import smallest_layout
+
+    logits = [name for name in table.column_names if name.startswith("logit.")]
+    if not logits or not table.num_rows:
+        return None
+    high, wide = smallest_layout(table.column("well").unique().to_pylist())
+    places, first, wells = np.unique(_places(table, wide), return_index=True, return_inverse=True)
+    row, column = np.divmod(places, wide)
+    at_rim = (row == 0) | (row == high - 1) | (column == 0) | (column == wide - 1)
+    groups = np.zeros(len(places), dtype=np.int64)
+    for name in table.column_names:
+        if name.startswith("condition."):
+            of_fields, known = codes(table, name)
+            groups = np.unique(groups * (len(known) + 1) + of_fields[first], return_inverse=True)[1].astype(np.int64)
+    means = (_mean_of(numbers(table, name), wells, len(places)) for name in logits)
+    return Effects(wide, places, effects(row, column, at_rim, groups, means))
+
+
+def _places(table: Columns, wide: int) -> Numbers:
+    return whole_numbers(table, "row") * wide + whole_numbers(table, "column")
+
+
+def effects(
+    row: Numbers, column: Numbers, at_rim: npt.NDArray[np.bool_], groups: Numbers, logits: Iterable[Floats]
+) -> Mapping[str, Floats]:
+    """The effects that each well's place has.
+
+    Parameters
+    ----------
+    row, column : (wells,) ndarray
         Of the well on the plate.
-    at_rim : (n,) ndarray of bool
+    at_rim : (wells,) ndarray of bool
         Whether it lies at the rim of the plate.
-    groups : (n,) ndarray
+    groups : (wells,) ndarray
         A number for each set of conditions.
-    logits : sequence of (n,) ndarray
-        One a class; NaN where a field failed.
+    logits : iterable of (wells,) ndarray
+        One a class: each well's value; NaN where all fields failed.
 
     Returns
     -------
     mapping
-        `row_effect`, `column_effect` and `edge_effect`, (n,) each; NaN where nothing can be said, and for the edge in
+        `row_effect`, `column_effect` and `edge_effect`, (wells,) each; NaN where nothing can be said, and for the edge in
         the wells that do not lie there.
     """
-    first = np.unique(wells, return_index=True)[1]
-    of_well = {
-        name: values[first] for name, values in {"row": row, "column": column, "rim": at_rim.astype(np.int64)}.items()
-    }
-    found = {name: np.full(len(first), np.nan) for name in of_well}
+    lines = {"row_effect": row, "column_effect": column, "edge_effect": at_rim.astype(np.int64)}
+    found = {name: np.full(len(row), np.nan) for name in lines}
     for values in logits:
-        left = _without_conditions(_mean_of(values, wells, len(first)), groups[first])
-        for name, lines in of_well.items():
-            effect = _of_lines(left, lines)
+        left = _without_conditions(values, groups)
+        for name, of in lines.items():
+            effect = _of_lines(left, of)
             larger = np.abs(effect) > np.nan_to_num(np.abs(found[name]), nan=-1)
             found[name] = np.where(larger, effect, found[name])
-    found["rim"] = np.where(of_well["rim"] == 1, found["rim"], np.nan)
-    return {
-        f"{said}_effect": found[name][wells] for said, name in (("row", "row"), ("column", "column"), ("edge", "rim"))
-    }
+    found["edge_effect"] = np.where(at_rim, found["edge_effect"], np.nan)
+    return found
 
 
 def _mean_of(values: Floats, wells: Numbers, count: int) -> Floats:
@@ -90,14 +131,11 @@ def _of_lines(values: Floats, lines: Numbers) -> Floats:
     """How far the median of each well's line is from that of all, in standard deviations."""
     found = np.full_like(values, np.nan)
     there = np.isfinite(values)
-    if not there.any():
-        return found
-    middle = np.median(values[there])
-    scale = TO_SIGMA * np.median(np.abs(values[there] - middle))
-    if scale <= 0:
+    middle, spread = usual(values)
+    if not spread > 0:
         return found
     for line in np.unique(lines):
         of = (lines == line) & there
         if np.count_nonzero(of) >= FEWEST:
-            found[lines == line] = (np.median(values[of]) - middle) / scale
+            found[lines == line] = (np.median(values[of]) - middle) / spread
     return found

@@ -16,7 +16,8 @@ from napari_attribution.keeping.files import check_folder
 from napari_attribution.screens.results.folder import TABLE
 from napari_attribution.screens.run.chunks import cut
 from napari_attribution.screens.run.columns import schema
-from napari_attribution.screens.run.ledger import Ledger, write_table
+from napari_attribution.screens.run.ledger import Ledger
+from napari_attribution.screens.run.tables import write_table
 from napari_attribution.wells.plate import Plate
 
 if TYPE_CHECKING:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from napari_attribution.errors import OutputError
 from napari_attribution.keeping.files import check_folder, written_whole
 from napari_attribution.screens.results.folder import LOCK, MAPS, PARTS, PLATE, RECORD, TABLE
 from napari_attribution.screens.results.notes import NAME as NOTES
+from napari_attribution.screens.run.tables import TableFile, in_pieces, opened, write_pieces, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 FORMER = "former-"
 """What the names of parts begin with whose chunks are done anew."""
+
+GATHERED = "gathered"
+"""The name of the file in which all parts are put together; not that of a part, so a run that goes on clears it away."""
 
 
 @contextmanager
@@ -164,12 +166,25 @@ class Ledger:
         former = self.part(number, former=True)
         write_table(self.part(number), _best(rows, pq.read_table(former)) if former.exists() else rows)
 
-    def rows(self) -> pa.Table:
-        """All rows that are committed, in the order of the plate."""
-        import pyarrow as pa  # type: ignore[import-untyped]
+    @contextmanager
+    def gathered(self) -> Iterator[TableFile]:
+        """All rows that are committed, in the order of the plate, in one file for as long as they are needed.
+
+        Raises
+        ------
+        OutputError
+            Where they cannot be written.
+        """
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-        return pa.concat_tables([pq.read_table(path) for path in self.committed.values()]).combine_chunks()
+        path = self.parts / GATHERED
+        with written_whole(path) as temporary:
+            write_pieces(temporary, in_pieces(pq.read_table(part, use_threads=False) for part in self.committed.values()))
+        try:
+            with opened(path) as rows:
+                yield rows
+        finally:
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Take the parts away."""
@@ -184,24 +199,6 @@ def _best(rows: pa.Table, former: pa.Table) -> pa.Table:
     now, before = (table["error"].to_pylist() for table in tables)
     lost = [bool(error) and not earlier for error, earlier in zip(now, before, strict=True)]
     return pa.concat_tables([tables[was].slice(at, 1) for at, was in enumerate(lost)]).combine_chunks()
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table so that it is whole, and on the disk, before it has its name.
-
-    Raises
-    ------
-    OutputError
-        Where it cannot be written.
-    """
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    with written_whole(path) as temporary, temporary.open("wb") as file:
-        file.write(buffer.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _check_empty(out: Path) -> None:

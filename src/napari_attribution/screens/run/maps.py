@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,35 +108,39 @@ def _described(
     }
 
 
-def describe_plate(out: Path, name: str, fields: Sequence[Field]) -> None:
-    """Write the plate's own description: its rows and columns, its wells, and the images of each.
+def describe_plate(out: Path, name: str, fields: Iterable[Field]) -> None:
+    """Write the plate's own description: its rows and columns, its wells, and the images of each; nothing where there are none.
 
     Parameters
     ----------
     out : Path
         The folder of results.
     name : str
-    fields : sequence of Field
-        Those that have maps.
+    fields : iterable of Field
+        Those that have maps, the fields of a well one after another.
 
     Raises
     ------
     OutputError
         Where it cannot be written.
     """
-    images: dict[Path, list[Field]] = {}
-    for field in fields:
-        images.setdefault(image_of(field).parent, []).append(field)
-    places = {well: row_and_column(some[0].position) for well, some in images.items()}
-    rows = {place[0]: well.parts[0] for well, place in places.items()}
-    columns = {place[1]: well.parts[1] for well, place in places.items()}
-    row_at, column_at = ({key: at for at, key in enumerate(sorted(names))} for names in (rows, columns))
     root = out / MAPS
-    for letters in rows.values():
-        _write_group(root / letters, None)
-    for well, some in images.items():
-        told = [{"path": str(field.number), "acquisition": 0} for field in some]
+    places: dict[Path, tuple[int, int]] = {}
+    most = 0
+    for well, some in groupby(fields, lambda field: image_of(field).parent):
+        if not any(known.parent == well.parent for known in places):
+            _write_group(root / well.parent, None)
+        told = []
+        for field in some:
+            told.append({"path": str(field.number), "acquisition": 0})
+            places[well] = row_and_column(field.position)
         _write_group(root / well, {"well": {"version": VERSION, "images": told}})
+        most = max(most, len(told))
+    if not places:
+        return
+    rows = {row: well.parts[0] for well, (row, _) in places.items()}
+    columns = {column: well.parts[1] for well, (_, column) in places.items()}
+    row_at, column_at = ({key: at for at, key in enumerate(sorted(names))} for names in (rows, columns))
     wells = [
         {"path": well.as_posix(), "rowIndex": row_at[row], "columnIndex": column_at[column]}
         for well, (row, column) in places.items()
@@ -147,7 +152,7 @@ def describe_plate(out: Path, name: str, fields: Sequence[Field]) -> None:
         "columns": [{"name": columns[key]} for key in sorted(columns)],
         "wells": wells,
         "acquisitions": [{"id": 0, "name": "maps"}],
-        "field_count": max((len(some) for some in images.values()), default=0),
+        "field_count": most,
     }
     _write_group(root, {"plate": plate})
 
