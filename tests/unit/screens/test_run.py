@@ -275,6 +275,7 @@ def test_what_a_killed_run_was_writing_is_cleared_away(plate, loaded, tmp_path):
         for name in (
             ".7.writing.plate.parquet", ".7.writing.fields.parquet", "maps.zarr/.7.writing..zattrs",
             "maps.zarr/A/01/.7.writing..zgroup", "parts/.7.writing.00000000.parquet",
+            "parts/gathered",
         )
     ]  # fmt: skip
     for path in left:

@@ -179,7 +179,9 @@ class Ledger:
 
         path = self.parts / GATHERED
         with written_whole(path) as temporary:
-            write_pieces(temporary, in_pieces(pq.read_table(part, use_threads=False) for part in self.committed.values()))
+            write_pieces(
+                temporary, in_pieces(pq.read_table(part, use_threads=False) for part in self.committed.values())
+            )
         try:
             with opened(path) as rows:
                 yield rows

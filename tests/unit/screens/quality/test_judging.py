@@ -4,11 +4,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from napari_attribution.screens.quality.flags import FLAGS, about
-from napari_attribution.screens.quality.judging import judge
+from napari_attribution.screens.quality.judging import judge, learn
+from napari_attribution.screens.quality.judging import judged as held_against
 from napari_attribution.screens.quality.measures import field_columns
 
 QUALITY = Path(__file__).parents[4] / "docs" / "quality.md"
@@ -208,6 +210,24 @@ def test_columns_that_are_not_there_are_not_looked_at():
     found = judge(pa.table({"well": ["A01"], "margin": [0.1], "seconds": [1.0]}))
     assert found.column_names == ["well", "margin", "flags", "why", "seconds"]
     assert found["flags"].to_pylist() == ["close call"]
+
+
+@pytest.mark.parametrize("size", [1, 37, 500])
+def test_some_fields_at_a_time_are_judged_as_all_at_once(size):
+    columns = sound(fields=2)
+    rng = np.random.default_rng(3)
+    for values in columns.values():
+        if values.dtype == float:
+            values[rng.random(len(values)) < 0.05] *= 3
+            values[rng.random(len(values)) < 0.05] = np.nan
+    columns["predicted"] = np.where(np.arange(192) % 48 == 0, None, columns["predicted"])
+    table = pa.table(columns)
+    plate = learn(table)
+    pieces = [held_against(table.slice(at, size), plate) for at in range(0, 192, size)]
+    found, whole = pa.concat_tables(pieces), judge(table)
+    assert found.schema == whole.schema
+    pd.testing.assert_frame_equal(found.to_pandas(), whole.to_pandas(), check_exact=True)
+    assert (whole.to_pandas()["flags"] != "").sum() >= 20
 
 
 def test_a_hundred_thousand_fields_take_seconds():
