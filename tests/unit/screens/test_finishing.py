@@ -14,7 +14,7 @@ from napari_attribution.screens.quality.judging import judge
 from napari_attribution.screens.run import ledger as ledgers
 from napari_attribution.screens.run.finishing import finish
 from napari_attribution.screens.run.ledger import Ledger
-from napari_attribution.screens.run.tables import PIECE, in_pieces, opened, write_pieces, write_table
+from napari_attribution.screens.run.tables import PIECE, cut_at, in_pieces, opened, write_pieces, write_table
 
 PLAN = SimpleNamespace(maps=False)
 CHUNK = 32
@@ -117,3 +117,13 @@ def test_small_tables_are_put_together_in_their_order(rows, tmp_path):
         assert found.column("text").equals(table.column("text"))
         assert [piece.num_rows for piece in found.pieces()] == [piece.num_rows for piece in pieces]
         assert pa.concat_tables(found.pieces(["text"])).equals(table.select(["text"]))
+
+
+@pytest.mark.parametrize("sizes", [[500], [100] * 5, [1] * 500, [0, 333, 0, 167], [63, 65, 372]])
+@pytest.mark.parametrize("rows", [1, 64, 500, 501])
+def test_a_table_in_pieces_is_cut_so_many_rows_at_a_time(sizes, rows):
+    table = pa.table({"number": np.arange(500)})
+    ends = np.cumsum(sizes)
+    found = list(cut_at((table.slice(end - size, size) for end, size in zip(ends, sizes, strict=True)), rows))
+    assert [part.num_rows for part in found] == [rows] * (500 // rows) + [500 % rows] * (500 % rows > 0)
+    assert pa.concat_tables(found).equals(table)

@@ -85,12 +85,13 @@ def read_fields(folder: Path, well: str | None = None) -> Iterator[Field]:
         Where they are not there, or cannot be read.
     """
     import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow.dataset as ds  # type: ignore[import-untyped]
 
-    wanted = None if well is None else [("well", "=", well)]
+    wanted = None if well is None else ds.field("well") == well
     try:
-        for row in pq.read_table(folder / PLATE, filters=wanted).to_pylist():
-            yield _understood(row)
+        for batch in ds.dataset(folder / PLATE).to_batches(filter=wanted):
+            for row in batch.to_pylist():
+                yield _understood(row)
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise RecordError(
             f"How the fields of these results were read is not known: {folder / PLATE} cannot be read ({error})."

@@ -7,7 +7,7 @@ all are there is the table taken away, and from then on the run is one that was 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from napari_attribution.screens.results.folder import TABLE
 from napari_attribution.screens.run.chunks import cut
 from napari_attribution.screens.run.columns import schema
 from napari_attribution.screens.run.ledger import Ledger
-from napari_attribution.screens.run.tables import write_table
+from napari_attribution.screens.run.tables import cut_at, opened, write_table
 from napari_attribution.wells.plate import Plate
 
 if TYPE_CHECKING:
@@ -89,10 +89,9 @@ def to_try(plate: Plate, size: int, errors: Mapping[int, Sequence[str]]) -> dict
 
 def _reopen(ledger: Ledger, plan: Plan, plate: Plate) -> None:
     """Make a finished run one that was stopped before these chunks."""
-    size = ledger.chunk
-    rows = _measured(ledger.out / TABLE, plan)
-    chunks = {at // size: rows.slice(at, size) for at in range(0, rows.num_rows, size)}
-    again = to_try(plate, size, {number: part["error"].to_pylist() for number, part in chunks.items()})
+    table = ledger.out / TABLE
+    errors = enumerate(part["error"].to_pylist() for part in _measured(table, plan, ledger.chunk, ["error"]))
+    again = to_try(plate, ledger.chunk, {number: told for number, told in errors if any(told)})
     if not again:
         return
     # What is left of parts is of the run that made the table, or of a try that came to nothing.
@@ -101,9 +100,9 @@ def _reopen(ledger: Ledger, plan: Plan, plate: Plate) -> None:
         check_folder(ledger.parts)
         for number in again:
             ledger.part(number).unlink(missing_ok=True)
-        for number, part in chunks.items():
+        for number, part in enumerate(_measured(table, plan, ledger.chunk)):
             write_table(ledger.part(number, former=number in again), part)
-        (ledger.out / TABLE).unlink()
+        table.unlink()
     except OutputError:
         ledger.close()
         raise
@@ -113,16 +112,19 @@ def _reopen(ledger: Ledger, plan: Plan, plate: Plate) -> None:
     ledger.write_record(finished=None)
 
 
-def _measured(path: Path, plan: Plan) -> pa.Table:
-    """The table without what only the whole plate told."""
+def _measured(path: Path, plan: Plan, size: int, names: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The table, chunk by chunk, without what only the whole plate told; or some columns of it."""
     import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     columns = schema(plan)
+    wanted = columns if names is None else pa.schema([columns.field(name) for name in names])
     try:
-        found = pq.read_table(path)
-        return found.select(columns.names).cast(columns).combine_chunks()
-    except (OSError, pa.ArrowException, KeyError) as error:
+        with opened(path) as rows:
+            if missing := [name for name in columns.names if name not in rows.column_names]:
+                raise pa.ArrowInvalid(f"it has no column {missing[0]}")
+            for part in cut_at(rows.pieces(wanted.names), size):
+                yield part.cast(wanted).combine_chunks()
+    except (OSError, pa.ArrowException) as error:
         raise OutputError(
             f"{path} cannot be read as this version writes it ({error}), so its failed fields cannot be tried again. Choose "
             "another folder."

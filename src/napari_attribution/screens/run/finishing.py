@@ -50,7 +50,7 @@ def finish(ledger: Ledger, plan: Plan, seconds: float) -> None:
 def _answered(rows: TableFile) -> Iterator[Field]:
     """The fields that did not fail."""
     for piece in rows.pieces(["well", "field", "error"]):
-        for well, number, error in zip(*(piece[name].to_pylist() for name in piece.column_names), strict=True):
+        for well, number, error in zip(*(column.to_pylist() for column in piece.columns), strict=True):
             if not error:
                 yield Field(well, number, {})
 

@@ -71,6 +71,19 @@ def in_pieces(tables: Iterable[pa.Table], rows: int = PIECE) -> Iterator[pa.Tabl
         yield pa.concat_tables(held).combine_chunks()
 
 
+def cut_at(pieces: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows, so many at a time, and what is left in the end."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    held: list[pa.Table] = []
+    for piece in pieces:
+        table = pa.concat_tables([*held, piece])
+        whole = table.num_rows - table.num_rows % rows
+        yield from (table.slice(at, rows) for at in range(0, whole, rows))
+        held = [table.slice(whole)] if whole < table.num_rows else []
+    yield from held
+
+
 class TableFile:
     """A table in a file, read by the column or by the piece in which it was written."""
 
@@ -91,12 +104,14 @@ class TableFile:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """All rows of one column."""
+        # Threads would have a heap each, which keeps what was read last.
         return self._file.read(columns=[name], use_threads=False).column(0)
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The rows, or some columns of them, piece by piece."""
         for number in range(self._file.num_row_groups):
-            yield self._file.read_row_group(number, columns=columns, use_threads=False)
+            piece = self._file.read_row_group(number, columns=columns, use_threads=False)
+            yield piece if columns is None else piece.select(columns)
 
     def close(self) -> None:
         """Let go of the file."""
