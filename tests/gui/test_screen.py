@@ -5,6 +5,7 @@ import os
 import time
 import weakref
 from contextlib import suppress
+from pathlib import Path
 
 import made_results
 import numpy as np
@@ -22,6 +23,7 @@ from napari_attribution.desktop.layers.known import ROLE
 from napari_attribution.desktop.screen.keys import NEXT
 from napari_attribution.errors import Cancelled
 from napari_attribution.screens.results import open_results
+from napari_attribution.screens.run.choices import Choices
 from napari_attribution.screens.run.screen import run_screen
 
 pytestmark = pytest.mark.gui
@@ -318,6 +320,44 @@ def test_two_processes_are_asked_for_stopped_within_seconds_and_go_on(window, sc
     assert record["plan"]["batch_bytes"] == 3 * 2**20
     assert record["plan"]["methods"][0]["parameters"]["channels"] == "none"
     assert (open_results(out).table["error"] == "").all()
+
+
+@pytest.mark.slow
+def test_a_cluster_is_asked_for_by_its_address(window, screen, qtbot, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    from napari_attribution.screens.run import pools
+
+    plate = small_screens.make_plate(tmp_path / "plate", wells=3, fields=1)
+    broken = Path(plate.fields["A02"][0].reading["path"])
+    broken.write_bytes(b"not there yet")
+    classifier, out = small_screens.make_classifier(tmp_path), tmp_path / "results"
+    qtbot.mouseClick(screen.run_section.heading, LEFT)
+    screen.running.want(plate=str(tmp_path / "plate"), pattern=PATTERN, classifier=classifier, out=out)
+    wait(qtbot, lambda: screen.running.state.plate is not None)
+    more = screen.run_view.more
+    screen.scroll.ensureWidgetVisible(more.heading)
+    qtbot.mouseClick(more.heading, LEFT)
+    address = more.findChild(QLineEdit, "parameter_scheduler")
+    screen.scroll.ensureWidgetVisible(address)
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None, memory_limit=0) as cluster:
+        qtbot.keyClicks(address, cluster.scheduler_address)
+        assert more.summary.toolTip() == f"cluster {cluster.scheduler_address}"
+        press(qtbot, screen, "run")
+        wait(qtbot, lambda: screen.screening.state.wells is not None or screen.running.state.failure is not None, 120)
+        assert screen.running.state.failure is None, screen.running.state.failure
+        record = open_results(out).record
+        assert [run["scheduler"] for run in record["runs"]] == [cluster.scheduler_address]
+        assert record["finished"]["failed"] == 1
+    small_screens.write_field(broken, seed=10)
+    monkeypatch.setattr(pools, "PATIENCE", 1)
+    press(qtbot, screen, "retry_failed")
+    wait(qtbot, lambda: screen.running.state.failure is not None, 60)
+    assert "No dask scheduler answers" in screen.running.state.failure.sentence
+    assert open_results(out).record["finished"]["failed"] == 1, "the results are as they were"
+    screen.running.want(choices=Choices())
+    press(qtbot, screen, "retry_failed")
+    wait(qtbot, lambda: not screen.running.state.running and open_results(out).record["finished"]["failed"] == 0, 60)
 
 
 def test_stains_are_asked_for_where_the_names_differ(window, screen, qtbot, tmp_path):

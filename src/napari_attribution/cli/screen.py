@@ -55,9 +55,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="a parameter of a method, such as pcim.steps=20; without a method's name, of all that have it",
     )
     command.add_argument("--workers", type=int, default=1, metavar="N", help=f"{words('workers')} (default: 1)")
-    command.add_argument(
-        "--scheduler", metavar="tcp://...", help="a dask cluster, whose workers see the same files, instead"
-    )
+    command.add_argument("--scheduler", metavar="tcp://...", help=words("scheduler"))
     command.add_argument(
         "--batch-bytes",
         type=_bytes,

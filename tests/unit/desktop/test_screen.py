@@ -393,7 +393,9 @@ def test_the_choices_as_they_are_ask_what_the_command_line_asks() -> None:
     from inspect import signature
 
     asked = {name: one.default for name, one in signature(run_screen).parameters.items()}
-    assert Choices().asked == {name: asked[name] for name in ("workers", "batch_bytes", "faithfulness", "maps")}
+    assert Choices().asked == {
+        name: asked[name] for name in ("workers", "scheduler", "batch_bytes", "faithfulness", "maps")
+    }
 
 
 def test_a_run_goes_on_with_as_many_processes_as_it_had(tmp_path) -> None:

@@ -64,6 +64,18 @@ def test_only_what_is_not_usual_is_kept_and_the_defaults_come_back(more, running
     assert more.choices.fields["maps"].isChecked()
 
 
+def test_processes_and_a_cluster_are_not_both_asked_for(more, running) -> None:
+    more.choices.fields["scheduler"].setText(" tcp://host:8786 ")
+    assert running.state.wanted.choices.asked["scheduler"] == "tcp://host:8786"
+    assert words.more(running.state.wanted) == "cluster tcp://host:8786"
+    assert words.twofold(running.state.wanted.choices) == ""
+    more.choices.fields["workers"].setValue(2)
+    assert "no dask cluster" in words.twofold(running.state.wanted.choices)
+    more.choices.fields["scheduler"].setText("  ")
+    assert running.state.wanted.choices == Choices(workers=2)
+    assert words.twofold(running.state.wanted.choices) == ""
+
+
 def test_a_layer_of_another_network_is_not_asked_for(running) -> None:
     running.want(methods=("pixel-ablation-cam",), parameters={"pixel-ablation-cam": {"layer": "far", "head_runs": 20}})
     assert running._parameters() == {"pixel-ablation-cam": {"head_runs": 20}}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_screens import make_plate, maps_of, record_of, without_seconds, write_field
 
-from napari_attribution.errors import Cancelled, OutputError, RecordError
+from napari_attribution.errors import Cancelled, OutputError, RecordError, RequestError
 from napari_attribution.screens.results import open_results
 from napari_attribution.screens.results.notes import write_notes
 from napari_attribution.screens.run.chunks import cut
@@ -239,6 +239,18 @@ def test_results_that_cannot_be_written_to_stay_as_they_are(plate, loaded, tmp_p
     assert files_of(results.path) == before
     filler.unlink()
     same(run_screen(plate, loaded, results.path, retry_failed=True, **ASKED), whole)
+
+
+def test_a_cluster_that_does_not_answer_is_told_before_anything_is_changed(plate, loaded, tmp_path, monkeypatch):
+    from napari_attribution.screens.run import pools
+
+    results = run_screen(plate, loaded, tmp_path / "out", **ASKED)
+    mend(plate)
+    before = files_of(results.path)
+    monkeypatch.setattr(pools, "PATIENCE", 1)
+    with pytest.raises(RequestError, match="No dask scheduler answers"):
+        run_screen(plate, loaded, results.path, retry_failed=True, scheduler="tcp://127.0.0.1:1", **ASKED)
+    assert files_of(results.path) == before
 
 
 def test_a_table_of_another_version_is_left_alone(plate, loaded, tmp_path):

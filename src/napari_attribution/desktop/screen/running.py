@@ -142,6 +142,8 @@ class Running:
             return obstacle
         if not wanted.methods:
             return "Choose at least one method."
+        if obstacle := words.twofold(wanted.choices):
+            return obstacle
         if wanted.out is None:
             return "Choose a folder for the results."
         return ""
@@ -219,13 +221,18 @@ class Running:
         """Go on with the run that was stopped, as it was asked for then."""
         unfinished = self.state.unfinished
         if unfinished is not None:
-            asked = {**unfinished.asked, "device": self.controller.state.device}
+            asked = {**unfinished.asked, **self._where()}
             self._start(unfinished.plate, unfinished.classifier, unfinished.folder, asked)
 
     def try_again(self, begun: Unfinished) -> None:
         """Try the fields again that failed, in the folder where they did, and as they were asked for then."""
-        asked = {**begun.asked, "device": self.controller.state.device, "retry_failed": True}
+        asked = {**begun.asked, **self._where(), "retry_failed": True}
         self._start(begun.plate, begun.classifier, begun.folder, asked)
+
+    def _where(self) -> dict[str, Any]:
+        """Where a run goes on: on the cluster that is chosen now, else on this machine, as before."""
+        cluster = self.state.wanted.choices.scheduler
+        return {"device": self.controller.state.device} | ({"scheduler": cluster, "workers": 1} if cluster else {})
 
     def _parameters(self) -> dict[str, dict[str, Any]]:
         """Those of the chosen methods; a layer only where it is one of this classifier's."""

@@ -33,6 +33,13 @@ def unmatched(mapping: Mapping[str, str | None]) -> str:
     return f"{twice} is chosen for more than one of the classifier's stains: choose others." if twice else ""
 
 
+def twofold(choices: Choices) -> str:
+    """What is to be done where both processes and a cluster are chosen; empty where not."""
+    if choices.scheduler and choices.workers > 1:
+        return "Choose one process, or no dask cluster: a cluster has workers of its own."
+    return ""
+
+
 def tried_again(failed: int) -> str:
     """On the button."""
     return f"Try {failed} failed field{'' if failed == 1 else 's'} again"
@@ -42,6 +49,7 @@ def more(wanted: Wanted) -> str:
     """What is other than usual, in a few words."""
     choices, usual = wanted.choices, Choices()
     told = [f"{choices.workers} processes"] if choices.workers > 1 else []
+    told += [f"cluster {choices.scheduler}"] if choices.scheduler else []
     told += [f"{choices.in_hand} MiB"] if choices.in_hand != usual.in_hand else []
     told += ["trust is not measured"] if not choices.faithfulness else []
     told += ["no maps"] if not choices.maps else []

@@ -18,7 +18,7 @@ class Face:
     step : float, optional
         From one number to the next; a tenth of its size where none is named.
     lowest : str
-        Shown in place of the lowest number.
+        Shown in place of the lowest number, or of a text that need not be given.
     """
 
     label: str = ""
@@ -47,6 +47,7 @@ FACES: dict[str, Face] = {
     "memory": Face(unit=" MB", step=64),
     "held_out": Face("held out", step=0.05),
     "region": Face(step=0.05, lowest="none: each place for itself"),
+    "scheduler": Face(lowest="none"),
     "shapley": Face("Shapley values"),
     "size": Face("input size", " px", 32),
     "split_by": Face("split by"),

@@ -87,7 +87,7 @@ def _draw(info: FieldInfo, choices: Choices | None, face: Face = PLAIN) -> QWidg
         return _spin(kind, info, optional, face)
     line = QLineEdit()
     line.setProperty("optional", optional)
-    line.setPlaceholderText("automatic" if optional else "")
+    line.setPlaceholderText((face.lowest or "automatic") if optional else "")
     return line
 
 

@@ -15,6 +15,11 @@ class Choices(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     workers: int = Field(default=1, ge=1, le=256, title="processes", description="Processes of this machine")
+    scheduler: str | None = Field(
+        default=None,
+        title="dask cluster",
+        description="A dask cluster, whose workers see the same files, instead (tcp://...)",
+    )
     in_hand: int = Field(
         default=512, ge=1, le=2**20, title="memory", description="Memory for the fields in hand in each process"
     )
@@ -26,10 +31,15 @@ class Choices(BaseModel):
     maps: bool = Field(default=True, title="keep the maps", description="Keep the maps beside the table")
 
     @property
+    def where(self) -> dict[str, Any]:
+        """The part of it that says by whom the fields are computed."""
+        return {"workers": self.workers, "scheduler": self.scheduler}
+
+    @property
     def asked(self) -> dict[str, Any]:
         """As `run_screen` takes them."""
         return {
-            "workers": self.workers,
+            **self.where,
             "batch_bytes": self.in_hand * MEGA,
             "faithfulness": self.faithfulness,
             "maps": self.maps,

@@ -72,6 +72,19 @@ def check_workers(workers: int, scheduler: str | None) -> None:
         raise RequestError("A cluster has its own workers: name their number or a scheduler, not both.")
 
 
+def check_cluster(work: Work, scheduler: str | None) -> None:
+    """See that a cluster answers, where one is asked for, before anything is changed.
+
+    Raises
+    ------
+    RequestError
+        As `pool_of`.
+    """
+    if scheduler is not None:
+        with _joined(scheduler, work):
+            pass
+
+
 @contextmanager
 def pool_of(work: Work, workers: int, scheduler: str | None) -> Iterator[Pool]:
     """The workers that are asked for; when the context ends, what they still have in hand is dropped.

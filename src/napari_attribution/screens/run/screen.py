@@ -26,7 +26,7 @@ from napari_attribution.screens.run.columns import Values, schema, table_of
 from napari_attribution.screens.run.finishing import finish
 from napari_attribution.screens.run.ledger import Ledger, locked
 from napari_attribution.screens.run.plan import Plan, chosen_wells, make_plan
-from napari_attribution.screens.run.pools import HEED, Pool, check_workers, lost, pool_of
+from napari_attribution.screens.run.pools import HEED, Pool, check_cluster, check_workers, lost, pool_of
 from napari_attribution.wells.plate import Plate
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def run_screen(
         accept_flaws=accept_flaws,
         batch_bytes=batch_bytes,
     )
+    work = Work(plan, str(loaded.path.absolute()) if loaded.path else "", device, str(folder))
     with locked(folder):
         ledger = Ledger.found(folder, plan)
         if ledger is None:
@@ -159,9 +160,9 @@ def run_screen(
             ledger = Ledger(folder, _record(plan, loaded, size))
             ledger.write_record()
         elif retry_failed:
+            check_cluster(work, scheduler)
             set_aside_failed(ledger, plan, plate)
         if not ledger.finished:
-            work = Work(plan, str(loaded.path.absolute()) if loaded.path else "", device, str(folder))
             keep_loaded(loaded, work)
             try:
                 _run(ledger, work, plate, (workers, scheduler), progress)
