@@ -8,7 +8,8 @@ overhead  fields a second of a run (reads, explains, asks how far to trust, meas
 workers   fields a second of two processes against one, one torch thread each, from the first chunk that is committed to
           the last; the same wells.
 memory    peak memory of a run of 24, 384 and 3,456 fields of 256 x 256 pixels in three stains, each in a process of its own.
-many      100,000 fields of 8 x 8 pixels that are made when they are read: seconds, and memory after each tenth.
+many      10,000 and 100,000 fields of 8 x 8 pixels that are made when they are read, each in a process of its own: seconds, memory
+          after each tenth, and the peak with what comes last, when the plate is judged and the table written.
 
 Each section is kept with its own date; one that is not asked for stays as it was.
 """
@@ -184,21 +185,35 @@ def peak(count: int) -> dict[str, Any]:
     return {"MiB": resident(most=True), "seconds": round(seconds, 1)}
 
 
+def alone(section: str, count: int) -> dict[str, Any]:
+    """What a function finds in a process of its own."""
+    command = [sys.executable, __file__, "--alone", section, str(count)]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, Any] = json.loads(told.splitlines()[-1])
+    return found
+
+
 def memory(sizes: tuple[int, ...]) -> dict[str, Any]:
     """Each size in a process of its own."""
     found = {}
     for count in sizes:
-        told = subprocess.run(
-            [sys.executable, __file__, "--peak", str(count)], check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
-        found[str(count)] = json.loads(told.splitlines()[-1])
+        found[str(count)] = alone("peak", count)
         print(f"{count:,} fields: {found[str(count)]['MiB']} MiB, {found[str(count)]['seconds']} s", flush=True)
     peaks = [one["MiB"] for one in found.values()]
     return {"peak": found, "largest against smallest": round(max(peaks) / min(peaks) - 1, 3)}
 
 
 def many(count: int) -> dict[str, Any]:
-    """Very many fields that cost next to nothing."""
+    """So many, and a tenth of them."""
+    found = [alone("tiny", size) for size in (count // 10, count)]
+    peaks = [one["peak with judging and the table, MiB"] for one in found]
+    return {f"{one['fields']:,} fields": one for one in found} | {
+        "peak of ten times the fields, more by": round(peaks[1] / peaks[0] - 1, 3)
+    }
+
+
+def tiny(count: int) -> dict[str, Any]:
+    """Very many fields that cost next to nothing, in this process."""
     after: list[int] = []
     most: list[int] = []
 
@@ -206,7 +221,7 @@ def many(count: int) -> dict[str, Any]:
         most[:] = [resident(most=True)]
         while len(after) < 10 * done // total:
             after.append(resident())
-            print(f"{done:,} fields, {after[-1]} MiB, {time.perf_counter() - started:.0f} s", flush=True)
+            print(f"{done:,} fields, {after[-1]} MiB, {time.perf_counter() - started:.0f} s", file=sys.stderr)
 
     with tempfile.TemporaryDirectory() as folder:
         classifier = small_classifier(Path(folder), stains=2, size=8)
@@ -260,11 +275,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="for overhead")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="for memory")
     parser.add_argument("--many", type=int, default=MANY, help="fields of 8 x 8 pixels")
-    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--alone", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help="folder in which to keep the results")
     options = parser.parse_args()
-    if options.peak:
-        print(json.dumps(peak(options.peak)))
+    if options.alone:
+        print(json.dumps({"peak": peak, "tiny": tiny}[options.alone[0]](int(options.alone[1]))))
         return
     sections: dict[str, Callable[[], dict[str, Any]]] = {
         "overhead": lambda: overhead(options.fields, options.rounds),
