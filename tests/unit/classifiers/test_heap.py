@@ -47,3 +47,22 @@ def test_a_thread_keeps_its_memory():
         )
         heap[how] = int(told.stdout)
     assert heap["keep"] - heap["as it is"] > 40 * 2**20
+
+
+OF_TABLES = """
+from napari_attribution.classifiers.heap import keep_memory
+keep_memory()
+import pyarrow
+print(pyarrow.default_memory_pool().backend_name)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a matter of glibc")
+def test_tables_take_the_same_heap():
+    pytest.importorskip("pyarrow")
+    plain = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    for chosen, expected in ({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc"):
+        told = subprocess.run(
+            [sys.executable, "-c", OF_TABLES], capture_output=True, text=True, check=True, env=plain | chosen
+        )
+        assert told.stdout.strip() == expected
