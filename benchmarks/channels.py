@@ -56,8 +56,8 @@ from napari_attribution.methods.channels.permutation import magnitude, permutati
 from napari_attribution.methods.channels.problems import problems_of
 from napari_attribution.methods.channels.shapley import shapley_game
 from napari_attribution.methods.channels.values import ESTIMATORS
-from napari_attribution.methods.parameters import DcmixParameters
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.choice.parameters import DcmixParameters
+from napari_attribution.methods.question.problem import Problem
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
 FIRST_SEED = 40_000

@@ -60,7 +60,7 @@ from dcmix_truths import (
 from torch.nn.functional import cross_entropy
 
 from napari_attribution.training.backbones import MixedNetwork, make_network
-from napari_attribution.training.optimiser import Optimiser
+from napari_attribution.training.network.optimiser import Optimiser
 from napari_attribution.training.recipe import Recipe
 
 SEEDS = 5

@@ -15,7 +15,7 @@ import torch
 from dcmix_truths import Task
 
 from napari_attribution.training.backbones import make_network
-from napari_attribution.training.fitting import Fitted, fit
+from napari_attribution.training.network.fitting import Fitted, fit
 from napari_attribution.training.recipe import Recipe
 
 SINGLE = "single-channel accuracy"

@@ -11,11 +11,11 @@ from napari_attribution import ClassifierCard
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.torchscript import torchscript_network
 from napari_attribution.methods.channels.values import ESTIMATORS
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
+from napari_attribution.methods.question.score import Score
 from napari_attribution.methods.references import integrated_gradients
 from napari_attribution.methods.references.parameters import IntegratedGradientsParameters
-from napari_attribution.methods.score import Score
-from napari_attribution.training.examples import Examples
+from napari_attribution.training.fields.examples import Examples
 
 ASKED = {"Shapley": "shapley", "occlusion (leave one out)": "leave-one-out", "permutation": "permutation"}
 GRADIENTS = "Integrated Gradients"

@@ -16,7 +16,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from napari_attribution import Well, read_well
-from napari_attribution.training.examples import Examples
+from napari_attribution.training.fields.examples import Examples
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_data"
 SIDE = 32

@@ -35,14 +35,14 @@ from torch import Tensor, nn
 from napari_attribution import ClassifierCard, load_classifier, read_well
 from napari_attribution.classifiers.classifier import Activation, Classifier
 from napari_attribution.classifiers.preparation.prepare import prepare
-from napari_attribution.methods.catalogue import ALL
+from napari_attribution.methods.choice.catalogue import ALL
+from napari_attribution.methods.choice.parameters import PixelAblationCamParameters
 from napari_attribution.methods.explain import explain
-from napari_attribution.methods.parameters import PixelAblationCamParameters
 from napari_attribution.methods.pixel_ablation.hierarchy import spearman
 from napari_attribution.methods.pixel_ablation.silencing import ablate_all
 from napari_attribution.methods.pixel_ablation_cam import compute
-from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.score import Score
+from napari_attribution.methods.question.problem import Problem
+from napari_attribution.methods.question.score import Score
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"
 STAINS = ("DNA", "ER", "RNA", "AGP", "Mito")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_attribution.training.examples import Examples
+from napari_attribution.training.fields.examples import Examples
 from napari_attribution.training.recipe import Recipe
 
 QUICK = Recipe(size=32, epochs=8, patience=8, batch=16, least_steps=4, crop=1, turns=False, mixing_rate=0.1)

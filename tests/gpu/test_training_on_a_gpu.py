@@ -9,7 +9,7 @@ import torch
 from training_toys import QUICK, toy
 
 from napari_attribution.training.backbones import make_network
-from napari_attribution.training.fitting import Fitted, fit
+from napari_attribution.training.network.fitting import Fitted, fit
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

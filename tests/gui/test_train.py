@@ -18,7 +18,7 @@ from napari_attribution.desktop.keeping import dialogs
 from napari_attribution.desktop.train import training as module
 from napari_attribution.desktop.train import wanted as kept
 from napari_attribution.desktop.train.loss_view import LossView
-from napari_attribution.training.answer import read_answer
+from napari_attribution.training.answers.answer import read_answer
 
 pytestmark = pytest.mark.gui
 

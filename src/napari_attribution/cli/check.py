@@ -68,7 +68,7 @@ def _about(classifier: Classifier) -> str:
 
 def _methods(classifier: Classifier) -> str:
     """What can be asked, and what each answer costs."""
-    from napari_attribution.methods.offers import offers
+    from napari_attribution.methods.choice.offers import offers
 
     lines = ["  methods"]
     for offer in offers(classifier):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to a parser's."""
-    from napari_attribution.methods.catalogue import METHODS, REFERENCES
+    from napari_attribution.methods.choice.catalogue import METHODS, REFERENCES
 
     command = commands.add_parser("explain", help="explain a classifier's call of a well")
     command.add_argument("well", help="image file, or a folder or one file of a well with a file per stain")
@@ -54,7 +54,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     from napari_attribution.classifiers import load_classifier
     from napari_attribution.faithfulness.explain import explain
-    from napari_attribution.methods.choosing import check_parameters, find_method
+    from napari_attribution.methods.choice.choosing import check_parameters, find_method
 
     keeping.check(options)
     parameters = _parameters(options.set)

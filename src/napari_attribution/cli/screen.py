@@ -24,7 +24,7 @@ MOST_UNMATCHED = 12
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to a parser's."""
-    from napari_attribution.methods.catalogue import METHODS
+    from napari_attribution.methods.choice.catalogue import METHODS
     from napari_attribution.screens.run.choices import words
 
     command = commands.add_parser("screen", help="explain and measure every field of a plate")
@@ -161,7 +161,7 @@ def parameters_of(methods: Sequence[str], settings: Sequence[str]) -> dict[str, 
     RequestError
         For a name that none of the methods has.
     """
-    from napari_attribution.methods.choosing import find_method
+    from napari_attribution.methods.choice.choosing import find_method
 
     found: dict[str, dict[str, Any]] = {}
     for name, text in arguments.pairs(settings, "--set").items():

@@ -57,8 +57,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(options: argparse.Namespace) -> int:
-    from napari_attribution.training.matching import check_different
-    from napari_attribution.training.preview import classes_and_counts
+    from napari_attribution.training.labelling.matching import check_different
+    from napari_attribution.training.labelling.preview import classes_and_counts
 
     if options.out is None and not options.preview:
         raise RequestError("--out is needed; only with --preview can it be left out.")
@@ -142,7 +142,7 @@ def _free(text: str) -> Path:
             f"--out {text!r} is a folder, or no name. Give the name of a file, such as {path / 'classifier'}."
         )
 
-    from napari_attribution.training.saving import files_of
+    from napari_attribution.training.answers.saving import files_of
 
     files = files_of(path)
     check_folder(path.parent)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_attribution.training.answer import TrainedClassifier
-    from napari_attribution.training.moment import Moment
-    from napari_attribution.training.preview import Preview
+    from napari_attribution.training.answers.answer import TrainedClassifier
+    from napari_attribution.training.labelling.preview import Preview
+    from napari_attribution.training.network.moment import Moment
 
 
 def told(preview: Preview) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from weakref import WeakMethod
 
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choice.catalogue import METHODS
 
 PLUGIN = "napari-attribution"
 GROUPS = {"device": "computing", "memory": "computing", "palette": "maps", "percentile": "maps"}

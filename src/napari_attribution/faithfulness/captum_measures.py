@@ -29,8 +29,8 @@ from napari_attribution.faithfulness.ranking import count_of
 from napari_attribution.faithfulness.removal import keep, map_of
 from napari_attribution.faithfulness.sensitivity import patch_numbers
 from napari_attribution.methods.answers.explained import Explained
-from napari_attribution.methods.choosing import check_parameters, find_method
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.choice.choosing import check_parameters, find_method
+from napari_attribution.methods.question.problem import Problem
 
 MISSING = (
     "Infidelity and max-sensitivity are computed by captum, which is not installed. Install it with: "

@@ -29,7 +29,7 @@ import torch
 
 from napari_attribution.faithfulness.ranking import count_of, ranks
 from napari_attribution.faithfulness.removal import map_of, scores_of_kept
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 SHARES = (0.1, 0.2, 0.3, 0.5)
 

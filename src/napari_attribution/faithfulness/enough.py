@@ -29,7 +29,7 @@ from napari_attribution.faithfulness.what_if import Verdict
 
 if TYPE_CHECKING:
     from napari_attribution.methods.answers.explained import Explained
-    from napari_attribution.methods.problem import Problem
+    from napari_attribution.methods.question.problem import Problem
 
 NEVER = 2.0
 """When a place comes in that is never asked about: above any share."""

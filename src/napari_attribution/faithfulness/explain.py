@@ -15,13 +15,13 @@ from napari_attribution.faithfulness.words import sentences
 from napari_attribution.methods.answers.explained import Explained
 from napari_attribution.methods.attribution import Attribution
 from napari_attribution.methods.explain import answer
-from napari_attribution.methods.progress import Repeated
+from napari_attribution.methods.question.progress import Repeated
 from napari_attribution.wells import Well
 from napari_attribution.wells.place import Place
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
-    from napari_attribution.methods.problem import Progress
+    from napari_attribution.methods.question.problem import Progress
 
 
 def explain(
@@ -81,7 +81,7 @@ def explain(
     ------
     RequestError
         For a method, class, score or parameter that does not exist, or a method that the classifier does not allow
-        (`napari_attribution.methods.offers`).
+        (`napari_attribution.methods.choice.offers`).
     LayerError
         For a method that looks inside a network that cannot be cut, or not there.
     WellError, StainError

@@ -10,7 +10,7 @@ from napari_attribution.faithfulness.drops import SHARES, drops
 from napari_attribution.faithfulness.removal import map_of
 from napari_attribution.faithfulness.sensitivity import SAMPLES, sensitivity_n
 from napari_attribution.faithfulness.sharpness import sparseness, width
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 
 def measure(

@@ -39,7 +39,7 @@ from napari_attribution.wells.place import Place
 
 if TYPE_CHECKING:
     from napari_attribution.methods.answers.explained import Explained
-    from napari_attribution.methods.problem import Problem
+    from napari_attribution.methods.question.problem import Problem
 
 SHARE = 0.2
 FORWARDS = 4

@@ -1,6 +1,6 @@
 """Removal: the classifier's scores for an input of which only some units are left.
 
-What is taken away is replaced by the problem's fill (`napari_attribution.methods.fills`), the same one with which the map
+What is taken away is replaced by the problem's fill (`napari_attribution.methods.question.fills`), the same one with which the map
 was made. Under a (C, h, w) map one stain is taken away at a place, and the others stay; no measure that we know of does so.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_attribution.errors import ClassifierError, RequestError
 from napari_attribution.faithfulness.ranking import Map, Mask, check_map
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 
 def map_of(problem: Problem, values: npt.ArrayLike) -> Map:

@@ -36,7 +36,7 @@ from napari_attribution.faithfulness.sensitivity import pearson
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
-    from napari_attribution.methods.problem import Progress
+    from napari_attribution.methods.question.problem import Progress
     from napari_attribution.wells import Well
 
 REACTS = 0.5
@@ -124,7 +124,7 @@ def reactions(
     from napari_attribution.classifiers.heeding import heeding
     from napari_attribution.faithfulness.weights import shuffled
     from napari_attribution.methods.explain import explain
-    from napari_attribution.methods.progress import Repeated
+    from napari_attribution.methods.question.progress import Repeated
 
     still_wanted = Repeated(progress)
     steps = len(layers) + 1

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from napari_attribution.faithfulness.ranking import Mask, count_of
 from napari_attribution.faithfulness.removal import map_of, scores_of_kept
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 SAMPLES = 60
 

@@ -28,8 +28,8 @@ from napari_attribution.errors import ClassifierError, RequestError
 if TYPE_CHECKING:
     from napari_attribution.classifiers.preparation.prepare import Prepared
     from napari_attribution.methods.answers.explained import Explained
-    from napari_attribution.methods.problem import Problem
-    from napari_attribution.methods.score import Score
+    from napari_attribution.methods.question.problem import Problem
+    from napari_attribution.methods.question.score import Score
 
 Mask = npt.NDArray[np.bool_]
 

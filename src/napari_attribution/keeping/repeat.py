@@ -23,7 +23,7 @@ from napari_attribution.wells import Well
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
-    from napari_attribution.methods.problem import Progress
+    from napari_attribution.methods.question.problem import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def question_of(recorded: Recorded) -> dict[str, Any]:
     RequestError
         For a method or a parameter that does not exist.
     """
-    from napari_attribution.methods.choosing import check_parameters, find_method
+    from napari_attribution.methods.choice.choosing import check_parameters, find_method
 
     parameters = check_parameters(find_method(recorded.method), recorded.parameters)
     return {

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from napari_attribution.methods.parts import Part
+    from napari_attribution.methods.question.parts import Part
     from napari_attribution.wells.place import Place
 
 Floats = npt.NDArray[np.float32]

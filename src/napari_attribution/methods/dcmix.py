@@ -4,7 +4,7 @@ Siegismund et al., GCPR 2023 (arXiv 2308.16637). Implemented from the published 
 with one nonnegative weight a channel is trained together with the classifier. A given classifier has no mixing layer,
 so here (our reading) the weights stand in front of the frozen classifier f, one a stain,
 
-    M(alpha)_c = B_c + alpha_c (X_c - B_c),     B the fill (`napari_attribution.methods.fills`),
+    M(alpha)_c = B_c + alpha_c (X_c - B_c),     B the fill (`napari_attribution.methods.question.fills`),
 
 start at 1/2, stay within [0, 1], and are trained by two games at once: up the score of M(alpha), down that of
 M(1 - alpha), in steps proportional to the gradient, so long that the most important stain can just reach 1 with the
@@ -28,7 +28,7 @@ rank correlation with the Shapley values, the mean over fields, is 0.97 (0.98) t
 (0.66), on 24 to 30 of such fields. A classifier's slope at a mixture is not what it does when the stain goes.
 
 Where the network gives no gradients (`estimate`), the weights are tossed all the same, and the map is estimated from masks
-drawn at random (`napari_attribution.methods.drawn_masks`): the effect on the score of mixing in one place of one stain,
+drawn at random (`napari_attribution.methods.shared.drawn_masks`): the effect on the score of mixing in one place of one stain,
 which is what the gradient's map sums up, on at most 32 places along the longer side.
 
 Stains that say the same move alike, and a stain that speaks against the class is mixed out. Because pixels are normalised by
@@ -50,10 +50,10 @@ from napari_attribution.methods.channels.mixing import moved, one_step, train
 from napari_attribution.methods.channels.shapley import channel_shapley, shapley_game
 from napari_attribution.methods.channels.subsets import MOST_EXACT, every_subset, score_subsets
 from napari_attribution.methods.channels.values import stain_forwards
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.drawn_masks import drawn_effects
-from napari_attribution.methods.parameters import DcmixParameters, from_masks
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.choice.parameters import DcmixParameters, from_masks
+from napari_attribution.methods.question.problem import Problem, Result
+from napari_attribution.methods.shared.drawn_masks import drawn_effects
 
 MEANING = "change of the stain's mixing weight"
 BLENDED_NEEDS_GRADIENTS = (

@@ -17,10 +17,10 @@ from napari_attribution.errors import DeviceError
 from napari_attribution.methods.answers.assembling import assemble
 from napari_attribution.methods.answers.explained import Explained
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import Method
-from napari_attribution.methods.choosing import check_parameters, find_method
-from napari_attribution.methods.parameters import Parameters
-from napari_attribution.methods.progress import Repeated, windowed
+from napari_attribution.methods.choice.catalogue import Method
+from napari_attribution.methods.choice.choosing import check_parameters, find_method
+from napari_attribution.methods.choice.parameters import Parameters
+from napari_attribution.methods.question.progress import Repeated, windowed
 from napari_attribution.wells import Well
 from napari_attribution.wells.place import Place
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.preparation.prepare import Prepared
-    from napari_attribution.methods.ground import Ground
-    from napari_attribution.methods.problem import Problem, Progress, Result
+    from napari_attribution.methods.question.ground import Ground
+    from napari_attribution.methods.question.problem import Problem, Progress, Result
 
 
 def explain(*question: Any, **settings: Any) -> Attribution:
@@ -95,7 +95,7 @@ def answer(
     ------
     RequestError
         For a method, class, score or parameter that does not exist, or a method that the classifier does not allow
-        (`napari_attribution.methods.offers`).
+        (`napari_attribution.methods.choice.offers`).
     LayerError
         For a method that looks inside a network that cannot be cut, or not there.
     WellError, StainError
@@ -106,8 +106,8 @@ def answer(
     from napari_attribution.classifiers.heeding import heeding
     from napari_attribution.classifiers.memory import is_out_of_memory, no_room
     from napari_attribution.methods.answers.record import make_record, sha256_of
-    from napari_attribution.methods.ground import Ground
-    from napari_attribution.methods.parts import part_of
+    from napari_attribution.methods.question.ground import Ground
+    from napari_attribution.methods.question.parts import part_of
 
     started = time.perf_counter()
     classifier.forwards = 0.0
@@ -173,7 +173,7 @@ def _compute(
     known: Tensor | None,
 ) -> tuple[list[Problem], list[Result], Tensor]:
     """For every input its problem, the method's result, and the classifier's scores."""
-    from napari_attribution.methods.posing import pose
+    from napari_attribution.methods.question.posing import pose
 
     posed, scores = pose(
         classifier,
@@ -201,7 +201,7 @@ def _kept(classifier: Classifier, prepared: Prepared, place: Place | None) -> Te
 
 
 def _check_offer(classifier: Classifier, method: Method, settings: Parameters) -> None:
-    from napari_attribution.methods.offers import offer
+    from napari_attribution.methods.choice.offers import offer
 
     found = offer(classifier, method, settings)
     if not found.possible:

@@ -12,7 +12,7 @@ it is the drop to first order, sum_k A_kij dS/dA_kij (exact where the head is af
 silence each of their thousands of locations would cost as many head runs, and at the scale of a cell their product with the
 exact map changes little by it.
 
-With `region`, M is weighed by the default layer's drops around it (`napari_attribution.methods.regions`).
+With `region`, M is weighed by the default layer's drops around it (`napari_attribution.methods.shared.regions`).
 
 Where a network has one such layer (a transformer's tokens keep their stride), the map is Pixel Ablation-CAM's.
 """
@@ -29,11 +29,11 @@ from napari_attribution.classifiers.preparation.prepare import lay
 from napari_attribution.classifiers.splitting.splitter import Layer
 from napari_attribution.errors import ClassifierError, LayerError
 from napari_attribution.methods.channels.values import stain_values
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.parameters import FusedAblationCamParameters
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.choice.parameters import FusedAblationCamParameters
 from napari_attribution.methods.pixel_ablation.drops import drops_at, expected_cost
-from napari_attribution.methods.problem import Problem, Result
-from napari_attribution.methods.regions import borne_out
+from napari_attribution.methods.question.problem import Problem, Result
+from napari_attribution.methods.shared.regions import borne_out
 
 
 def forwards(prices: Prices, parameters: FusedAblationCamParameters) -> float:

@@ -1,7 +1,7 @@
 r"""Occlusion: how much the score drops when a window of the input is filled.
 
 Zeiler & Fergus, ECCV 2014 (arXiv 1311.2901). A window W slides over the input X (C x h x w) with a stride; with B the fill
-(`napari_attribution.methods.fills`), and S the score,
+(`napari_attribution.methods.question.fills`), and S the score,
 
     d_W  = S(X) - S(X with B inside W)
     M_ij = mean of d_W over the windows W that cover the pixel (i, j)
@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 
 from napari_attribution.methods.channels.values import stain_forwards, stain_values
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.parameters import OcclusionParameters
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.choice.parameters import OcclusionParameters
+from napari_attribution.methods.question.problem import Problem, Result
 
 
 def compute(problem: Problem, parameters: OcclusionParameters) -> Result:

@@ -7,7 +7,7 @@ classifier f:
 
     M(alpha) = B + alpha * (X - B),     alpha* = argmin over alpha >= 0 of loss(f(M(alpha)), c)
 
-with B the fill (`napari_attribution.methods.fills`).
+with B the fill (`napari_attribution.methods.question.fills`).
 
 Form "literal": one alpha per pixel, shared by the stains, from 1, no regulariser; loss is the negative score.
 
@@ -21,11 +21,12 @@ a treated well among eight of untreated ones; `benchmarks/faithfulness.py`) the 
   has favoured so far, ever more: what is asked at last is asked of a mixture that already keeps, or lacks, those regions.
   Without leaning, the sum is Integrated Gradients, from the fill;
 - alpha is G_fine * E, G a Gaussian of `fine` pixels and E summed over the stains: a free weight per pixel invites adversarial
-  speckle. It is weighed by E in the region around it (`napari_attribution.methods.regions`), with a standard deviation of `region`
-  times the input's longer side: coarse first, then fine. Its largest value is 1; what speaks against the class is negative;
+  speckle. It is weighed by E in the region around it (`napari_attribution.methods.shared.regions`), with a standard deviation of
+  `region` times the input's longer side: coarse first, then fine. Its largest value is 1; what speaks against the class is
+  negative;
 - regions are also asked for directly: `covered` of them along the longer side are covered in turn, one forward each, and what the
-  score loses weighs beside their evidence (`napari_attribution.methods.covering`). Too small a region for so few holes, less than
-  half a step from one to the next, is judged by its evidence alone;
+  score loses weighs beside their evidence (`napari_attribution.methods.question.covering`). Too small a region for so few holes,
+  less than half a step from one to the next, is judged by its evidence alone;
 - with `per_stain` (ours) alpha is shared out among the stains by their own fine evidence, so that a stain which speaks against the
   class is negative where others outvote it, and the stains add up to alpha. What E sums to over a stain's pixels is the stain's
   importance.
@@ -42,7 +43,7 @@ In a well of several inputs (tiles, cells) the largest weight moves as far in an
 each input's map is scaled by the score that it gained, the input that gained most keeping its own.
 
 Where the network gives no gradients (`estimate`), the form is smooth, and asks the same two games of masks drawn at random on the
-same grid (`napari_attribution.methods.drawn_masks`). They tell the effect of each weight on the score, its gradient averaged
+same grid (`napari_attribution.methods.shared.drawn_masks`). They tell the effect of each weight on the score, its gradient averaged
 over mixtures about alpha = 1/2, and alpha goes that way in one step, so far that the strongest weight reaches a bound; what
 that gains is the stains' importance, with its standard error. `steps` and `step_size` have no part in it.
 """
@@ -55,12 +56,12 @@ from torch.nn.functional import interpolate
 
 from napari_attribution.errors import RequestError
 from napari_attribution.methods.channels.values import Stains, stain_values
-from napari_attribution.methods.coarse_to_fine import agreed, as_numbers, evidence
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.covering import losses, regions
-from napari_attribution.methods.drawn_masks import drawn_effects
-from napari_attribution.methods.parameters import PcimParameters, from_masks
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.choice.parameters import PcimParameters, from_masks
+from napari_attribution.methods.question.covering import losses, regions
+from napari_attribution.methods.question.problem import Problem, Result
+from napari_attribution.methods.shared.coarse_to_fine import agreed, as_numbers, evidence
+from napari_attribution.methods.shared.drawn_masks import drawn_effects
 
 CHANGE = "change of mixing weight"
 WEIGHT = "mixing weight"

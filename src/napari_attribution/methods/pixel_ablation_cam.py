@@ -27,11 +27,11 @@ from __future__ import annotations
 import torch
 
 from napari_attribution.methods.channels.values import stain_values
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.parameters import PixelAblationCamParameters
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.choice.parameters import PixelAblationCamParameters
 from napari_attribution.methods.pixel_ablation.drops import drops_at, expected_cost, find_drops
 from napari_attribution.methods.pixel_ablation.silencing import ablate, ablate_all
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.question.problem import Problem, Result
 
 __all__ = ["ablate", "ablate_all", "compute", "drops_at", "forwards"]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_attribution.errors import OutputError
 from napari_attribution.keeping.files import check_folder, stem_of, written_whole
-from napari_attribution.training.pixels import Pixels
+from napari_attribution.training.fields.pixels import Pixels
 from napari_attribution.training.recipe import WHICH, Recipe
 from napari_attribution.wells.readers import names
 

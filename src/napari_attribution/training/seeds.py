@@ -11,17 +11,17 @@ from torch import nn
 
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.errors import TrainingError
-from napari_attribution.training.answer import ALL_STAINS, MIXED, Floats
+from napari_attribution.training.answers.answer import ALL_STAINS, MIXED, Floats
+from napari_attribution.training.answers.measuring import accuracy_by_well
 from napari_attribution.training.backbones import make_network
-from napari_attribution.training.examples import Examples
-from napari_attribution.training.fitting import Epoch, Fitted, fit
-from napari_attribution.training.measuring import accuracy_by_well
-from napari_attribution.training.moment import Moment
-from napari_attribution.training.pixels import Pixels
+from napari_attribution.training.fields.examples import Examples
+from napari_attribution.training.fields.pixels import Pixels
+from napari_attribution.training.fields.scratch import Scratch
+from napari_attribution.training.labelling.splitting import Split, split
+from napari_attribution.training.network.fitting import Epoch, Fitted, fit
+from napari_attribution.training.network.moment import Moment
 from napari_attribution.training.recipe import Recipe
 from napari_attribution.training.resuming import checkpoint_path
-from napari_attribution.training.scratch import Scratch
-from napari_attribution.training.splitting import Split, split
 
 Tell = Callable[[Moment], None]
 

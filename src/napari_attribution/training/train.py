@@ -1,7 +1,7 @@
 """train_dcmix: from labelled wells to a classifier and the stain that matters.
 
-For each seed the wells are parted anew (`napari_attribution.training.splitting`); on that split a network with a mixing layer is
-trained, and beside it, to tell what the blend costs, the same network on all stains and on each stain alone.
+For each seed the wells are parted anew (`napari_attribution.training.labelling.splitting`); on that split a network with a mixing
+layer is trained, and beside it, to tell what the blend costs, the same network on all stains and on each stain alone.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from napari_attribution.classifiers.devices import choose_device
 from napari_attribution.classifiers.memory import is_out_of_memory, no_room
 from napari_attribution.errors import DeviceError
 from napari_attribution.keeping.files import check_folder
-from napari_attribution.training.answer import MIXED, TrainedClassifier
-from napari_attribution.training.labelled import Given, GivenLabels, labelled
-from napari_attribution.training.measuring import measured
-from napari_attribution.training.moment import Moment
-from napari_attribution.training.pixels import Pixels
-from napari_attribution.training.preview import preview_of
-from napari_attribution.training.reading import read_pixels
+from napari_attribution.training.answers.answer import MIXED, TrainedClassifier
+from napari_attribution.training.answers.measuring import measured
+from napari_attribution.training.answers.recording import record_of
+from napari_attribution.training.answers.warnings import accuracy_lost, at_chance, orders_disagree, seeds_disagree
+from napari_attribution.training.fields.pixels import Pixels
+from napari_attribution.training.fields.reading import read_pixels
+from napari_attribution.training.fields.scratch import Scratch
+from napari_attribution.training.labelling.labelled import Given, GivenLabels, labelled
+from napari_attribution.training.labelling.preview import preview_of
+from napari_attribution.training.labelling.splitting import check_parts
+from napari_attribution.training.network.moment import Moment
 from napari_attribution.training.recipe import Recipe
-from napari_attribution.training.recording import record_of
 from napari_attribution.training.resuming import claim, plan_of
-from napari_attribution.training.scratch import Scratch
 from napari_attribution.training.seeds import Run, Training
-from napari_attribution.training.splitting import check_parts
-from napari_attribution.training.warnings import accuracy_lost, at_chance, orders_disagree, seeds_disagree
 
 Tell = Callable[[Moment], None]
 

@@ -10,7 +10,7 @@ from napari_attribution import ClassifierCard, Well
 from napari_attribution.classifiers.preparation.prepare import describe, prepare
 from napari_attribution.classifiers.splitting.layouts import Grid
 from napari_attribution.errors import CardError, RequestError
-from napari_attribution.methods.fills import make_fill
+from napari_attribution.methods.question.fills import make_fill
 
 FIELDS = {"stains": ["DNA", "ER"], "classes": ["a", "b"], "mean": [100.0, 200.0], "std": [10.0, 20.0]}
 

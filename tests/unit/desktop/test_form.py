@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from napari_attribution.desktop.widgets.form import Form
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choice.catalogue import METHODS
 from napari_attribution.training.recipe import Recipe
 
 

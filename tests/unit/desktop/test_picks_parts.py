@@ -13,7 +13,7 @@ from napari_attribution.desktop.picks.cells import count_objects, freeze
 from napari_attribution.desktop.picks.spots import FrozenLabels, Spot, find
 from napari_attribution.desktop.picks.table import row_of, same_pick, spot_of
 from napari_attribution.errors import RequestError, WellError
-from napari_attribution.methods.parts import Part
+from napari_attribution.methods.question.parts import Part
 from napari_attribution.wells.place import Place
 
 

@@ -12,7 +12,7 @@ from napari_attribution.desktop.layers import show_attribution, show_well
 from napari_attribution.desktop.layers.maps import diverging
 from napari_attribution.desktop.layers.palettes import PALETTES, palette
 from napari_attribution.desktop.preferences import GROUPS, PLUGIN, Preferences, preferences, within
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choice.catalogue import METHODS
 
 MANIFEST = Path(__file__).resolve().parents[3] / "napari.yaml"
 

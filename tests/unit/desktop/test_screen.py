@@ -14,8 +14,8 @@ from napari_attribution.desktop.layers.heat import HEAT
 from napari_attribution.desktop.layers.known import ROLE
 from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.choosing import Filter, beside, neighbour, ranked
-from napari_attribution.desktop.screen.resuming import Unfinished, unfinished
-from napari_attribution.desktop.screen.running import Running
+from napari_attribution.desktop.screen.run.resuming import Unfinished, unfinished
+from napari_attribution.desktop.screen.run.running import Running
 from napari_attribution.desktop.screen.screening import Screening
 from napari_attribution.errors import Cancelled
 from napari_attribution.keeping.repeat import repeat
@@ -410,7 +410,7 @@ def test_a_worker_does_not_run_the_script_again_that_opened_the_window(tmp_path)
     script = tmp_path / "opens_napari.py"
     script.write_text(
         "import multiprocessing, pathlib, sys\n"
-        "from napari_attribution.desktop.screen.alone import alone\n"
+        "from napari_attribution.desktop.screen.run.alone import alone\n"
         "with pathlib.Path(__file__).with_suffix('.log').open('a') as log:\n"
         "    log.write('window')\n"
         "with alone():\n"

@@ -5,8 +5,8 @@ import pytest
 from napari_attribution.cli import main
 from napari_attribution.desktop.explain.controller import Controller
 from napari_attribution.desktop.screen import words
-from napari_attribution.desktop.screen.more_view import MoreView
-from napari_attribution.desktop.screen.running import Running
+from napari_attribution.desktop.screen.run.more_view import MoreView
+from napari_attribution.desktop.screen.run.running import Running
 from napari_attribution.screens.run.choices import Choices
 from napari_attribution.screens.run.choices import words as told
 

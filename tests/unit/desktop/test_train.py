@@ -22,8 +22,8 @@ from napari_attribution.desktop.train import words
 from napari_attribution.desktop.train.course import Course
 from napari_attribution.desktop.train.looking import likely_labels
 from napari_attribution.desktop.train.training import Training
-from napari_attribution.training.fitted import Epoch
-from napari_attribution.training.moment import Moment
+from napari_attribution.training.network.fitted import Epoch
+from napari_attribution.training.network.moment import Moment
 from napari_attribution.training.recipe import Recipe
 from napari_attribution.training.train import train_dcmix
 from napari_attribution.wells import read_plate

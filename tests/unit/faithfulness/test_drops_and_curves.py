@@ -12,9 +12,9 @@ from planted import Root, Sum, classifier, disc, problem
 from napari_attribution.errors import ClassifierError, RequestError
 from napari_attribution.faithfulness.curves import curves
 from napari_attribution.faithfulness.drops import drop, drops
-from napari_attribution.methods.fills import make_fill
-from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.score import Score
+from napari_attribution.methods.question.fills import make_fill
+from napari_attribution.methods.question.problem import Problem
+from napari_attribution.methods.question.score import Score
 
 
 def ranked(values: np.ndarray) -> np.ndarray:

@@ -10,12 +10,12 @@ from napari_attribution import explain
 from napari_attribution.errors import ClassifierError, LayerError, RequestError
 from napari_attribution.faithfulness.sharpness import width
 from napari_attribution.methods import fused_ablation_cam
-from napari_attribution.methods.catalogue import METHODS
-from napari_attribution.methods.cost import forwards_needed
+from napari_attribution.methods.choice.catalogue import METHODS
+from napari_attribution.methods.choice.cost import forwards_needed
+from napari_attribution.methods.choice.offers import offer
 from napari_attribution.methods.explain import answer
 from napari_attribution.methods.fused_ablation_cam import fused, stages
-from napari_attribution.methods.offers import offer
-from napari_attribution.methods.regions import borne_out
+from napari_attribution.methods.shared.regions import borne_out
 
 NAME = "fused-ablation-cam"
 

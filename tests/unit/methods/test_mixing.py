@@ -10,9 +10,9 @@ from napari_attribution import Well, explain
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.torchscript import torchscript_network
 from napari_attribution.errors import Cancelled, ClassifierError, RequestError
-from napari_attribution.methods.catalogue import METHODS
-from napari_attribution.methods.choosing import check_parameters
-from napari_attribution.methods.cost import forwards_needed
+from napari_attribution.methods.choice.catalogue import METHODS
+from napari_attribution.methods.choice.choosing import check_parameters
+from napari_attribution.methods.choice.cost import forwards_needed
 
 SIZE = 64
 

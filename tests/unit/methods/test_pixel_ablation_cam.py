@@ -8,8 +8,8 @@ import torch
 from napari_attribution import Well, explain
 from napari_attribution.errors import LayerError
 from napari_attribution.methods.pixel_ablation_cam import ablate_all
-from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.score import Score
+from napari_attribution.methods.question.problem import Problem
+from napari_attribution.methods.question.score import Score
 
 
 def well(seed: int = 0, size: int = 32) -> Well:

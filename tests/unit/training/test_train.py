@@ -11,9 +11,10 @@ from labelled_plates import CLASSES, QUICK, STAINS, TELLING, field_pixels
 from napari_attribution import Well, load_classifier, train_dcmix
 from napari_attribution.classifiers.preparation.prepare import prepare
 from napari_attribution.errors import Cancelled, LabelError, OutputError, TrainingError
-from napari_attribution.training import fitting, seeds
-from napari_attribution.training.answer import read_answer
-from napari_attribution.training.fitting import fit
+from napari_attribution.training import seeds
+from napari_attribution.training.answers.answer import read_answer
+from napari_attribution.training.network import fitting
+from napari_attribution.training.network.fitting import fit
 
 ALONE = QUICK.model_copy(update={"compare": False})
 

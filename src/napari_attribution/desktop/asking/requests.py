@@ -31,7 +31,7 @@ class Without:
         import_torch()
         from napari_attribution.classifiers.heeding import heeding
         from napari_attribution.faithfulness.what_if import what_if
-        from napari_attribution.methods.progress import Repeated
+        from napari_attribution.methods.question.progress import Repeated
 
         check = Repeated(report).check
         with heeding(check):
@@ -57,7 +57,7 @@ class Top:
         import_torch()
         from napari_attribution.classifiers.heeding import heeding
         from napari_attribution.faithfulness.enough import enough
-        from napari_attribution.methods.progress import Repeated
+        from napari_attribution.methods.question.progress import Repeated
 
         check = Repeated(report).check
         with heeding(check):
@@ -70,7 +70,7 @@ class Top:
 
         from napari_attribution.classifiers.heeding import heeding
         from napari_attribution.faithfulness.enough import enough_curves
-        from napari_attribution.methods.progress import Repeated
+        from napari_attribution.methods.question.progress import Repeated
 
         still_wanted = Repeated(report)
         with heeding(still_wanted.check):

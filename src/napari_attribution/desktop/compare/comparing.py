@@ -18,8 +18,8 @@ from napari_attribution.desktop.explain.status import Level
 from napari_attribution.desktop.jobs import Failure
 from napari_attribution.desktop.wells_from_layers import OpenWell
 from napari_attribution.errors import AttributionError
-from napari_attribution.methods.catalogue import ALL
-from napari_attribution.methods.offers import Offer, offer
+from napari_attribution.methods.choice.catalogue import ALL
+from napari_attribution.methods.choice.offers import Offer, offer
 
 KIND = "compare"
 """Of the worker's job."""

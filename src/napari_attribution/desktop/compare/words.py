@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_attribution.desktop.explain.words import percent
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import ALL
+from napari_attribution.methods.choice.catalogue import ALL
 
 if TYPE_CHECKING:
     from napari_attribution.desktop.compare.limits import Limits

@@ -56,7 +56,7 @@ def mixed(classifier: Classifier, path: Path) -> Mixed | None:
         return None
     importance = tuple(float(share) for share in found.importance)
     plain = Mixed(classifier.card.stains, importance)
-    from napari_attribution.training.answer import read_answer
+    from napari_attribution.training.answers.answer import read_answer
 
     try:
         answer = read_answer(path)

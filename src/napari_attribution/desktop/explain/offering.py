@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from napari_attribution.desktop.explain.state import State
 from napari_attribution.errors import AttributionError
 from napari_attribution.faithfulness.quick import forwards_needed as to_trust
-from napari_attribution.methods.catalogue import METHODS
-from napari_attribution.methods.offers import Offer, offer, offers
+from napari_attribution.methods.choice.catalogue import METHODS
+from napari_attribution.methods.choice.offers import Offer, offer, offers
 
 PROBE = 256 * 256
 """Pixels of the inputs by which a forward is timed, where the card leaves the input's size open."""
@@ -49,7 +49,7 @@ def chosen(state: State) -> Offer:
 
 def cost(state: State) -> tuple[float, float] | None:
     """Forwards and seconds that the question will take; None where that is not known yet."""
-    from napari_attribution.methods.cost import forwards_needed
+    from napari_attribution.methods.choice.cost import forwards_needed
 
     classifier, shape = state.classifier, state.checked.input_shape if state.checked else None
     if classifier is None or shape is None:

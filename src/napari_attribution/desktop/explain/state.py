@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_attribution.desktop.wells_from_layers import OpenWell
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choice.catalogue import METHODS
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import ALL
+from napari_attribution.methods.choice.catalogue import ALL
 
 CONTRAST = "contrast with "
 

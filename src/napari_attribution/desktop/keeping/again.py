@@ -13,7 +13,7 @@ from napari_attribution.desktop.jobs import Report
 from napari_attribution.desktop.keeping.remembered import Remembered, recall, remember
 from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.widgets import parts
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choice.catalogue import METHODS
 
 
 class Memory:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_attribution.errors import AttributionError, OutputError
 from napari_attribution.keeping.files import written_whole
-from napari_attribution.methods.catalogue import METHODS
-from napari_attribution.methods.choosing import check_parameters
+from napari_attribution.methods.choice.catalogue import METHODS
+from napari_attribution.methods.choice.choosing import check_parameters
 
 log = logging.getLogger("napari_attribution")
 

@@ -16,7 +16,7 @@ from napari_attribution.desktop.layers.bars import bar_steps, fade_bars, label_b
 from napari_attribution.desktop.layers.known import ROLE, Placement, find, of_an_answer
 from napari_attribution.desktop.layers.maps import robust_limit, show_color_bar, show_map
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import ALL
+from napari_attribution.methods.choice.catalogue import ALL
 
 
 def show_attribution(

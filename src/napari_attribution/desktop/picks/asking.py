@@ -17,12 +17,12 @@ from napari_attribution.desktop.jobs import Report
 from napari_attribution.desktop.picks.spots import Found, FrozenLabels, Spot, find
 from napari_attribution.desktop.torch_import import import_torch
 from napari_attribution.desktop.wells_from_layers import FrozenWell
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choice.catalogue import METHODS
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.methods.answers.explained import Explained
-    from napari_attribution.methods.ground import Ground
+    from napari_attribution.methods.question.ground import Ground
     from napari_attribution.wells.well import Well
 
 CHEAP = "leave-one-out"
@@ -49,7 +49,7 @@ class Desk:
 
     def ground(self, frozen: FrozenWell, classifier: Classifier, stain_map: Mapping[str, str]) -> Ground:
         """What was found of this well for this classifier's card; found anew where any pixel is another."""
-        from napari_attribution.methods.ground import Ground
+        from napari_attribution.methods.question.ground import Ground
 
         if (lying := self._lying) is not None:
             before, ground = lying
@@ -204,7 +204,7 @@ class ValuesQuestion(Question):
 
 def cheapest(classifier: Classifier) -> tuple[str, dict[str, Any]]:
     """The method on offer that takes the fewest forwards, and its parameters: where it can, it leaves the stains' values out."""
-    from napari_attribution.methods.offers import offer
+    from napari_attribution.methods.choice.offers import offer
 
     found = []
     for method in METHODS.values():

@@ -8,14 +8,14 @@ from napari_attribution.desktop.explain import files
 from napari_attribution.desktop.jobs import qt_post
 from napari_attribution.desktop.screen import words
 from napari_attribution.desktop.screen.keys import Keys
-from napari_attribution.desktop.screen.overview import Overview
-from napari_attribution.desktop.screen.pictures_view import PicturesView
-from napari_attribution.desktop.screen.resuming import Unfinished
-from napari_attribution.desktop.screen.run_view import RunView
-from napari_attribution.desktop.screen.running import Running
+from napari_attribution.desktop.screen.run.resuming import Unfinished
+from napari_attribution.desktop.screen.run.running import Running
+from napari_attribution.desktop.screen.run.view import RunView
 from napari_attribution.desktop.screen.screening import Screening
-from napari_attribution.desktop.screen.table_view import TableView
-from napari_attribution.desktop.screen.well_view import WellView
+from napari_attribution.desktop.screen.views.overview import Overview
+from napari_attribution.desktop.screen.views.pictures_view import PicturesView
+from napari_attribution.desktop.screen.views.table_view import TableView
+from napari_attribution.desktop.screen.views.well_view import WellView
 from napari_attribution.desktop.widgets import parts
 from napari_attribution.desktop.widgets.dock import WIDTH, Dock, scrolled
 from napari_attribution.desktop.widgets.placing import Settler, enlarge
@@ -128,7 +128,7 @@ class Screen(Dock):
 
     def open_folder(self, folder) -> None:
         """Open results; a run that was begun there and not finished is offered to go on."""
-        from napari_attribution.desktop.screen.resuming import unfinished
+        from napari_attribution.desktop.screen.run.resuming import unfinished
         from napari_attribution.errors import RecordError
 
         try:

@@ -10,7 +10,7 @@ from napari_attribution.screens.report.wells import why
 from napari_attribution.screens.run.choices import Choices
 
 if TYPE_CHECKING:
-    from napari_attribution.desktop.screen.run_state import Wanted
+    from napari_attribution.desktop.screen.run.state import Wanted
     from napari_attribution.desktop.screen.state import State
     from napari_attribution.screens.report.wells import Wells
     from napari_attribution.screens.results.notes import Note

@@ -14,7 +14,7 @@ from napari_attribution.desktop.train.training import Training
 from napari_attribution.desktop.widgets import parts
 
 if TYPE_CHECKING:
-    from napari_attribution.training.answer import TrainedClassifier
+    from napari_attribution.training.answers.answer import TrainedClassifier
 
 BARS_TIP = "The stains' mixing weights as shares, mean and standard deviation over the seeds"
 KINDS = "TorchScript, with .pt2, card and findings beside it (*.pt)"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_attribution.training.answer import TrainedClassifier
-    from napari_attribution.training.moment import Moment
+    from napari_attribution.training.answers.answer import TrainedClassifier
+    from napari_attribution.training.network.moment import Moment
 
 
 @dataclass

@@ -48,9 +48,9 @@ def look(wanted: Wanted) -> Seen:
         plate, told = preview.look(wanted.plate, wanted.reading)
         return Seen((plate,), told, _columns(plate))
 
-    from napari_attribution.training.labelled import named
-    from napari_attribution.training.labels import columns_of
-    from napari_attribution.training.matching import check_different
+    from napari_attribution.training.labelling.labelled import named
+    from napari_attribution.training.labelling.labels import columns_of
+    from napari_attribution.training.labelling.matching import check_different
     from napari_attribution.wells import read_plate
 
     # A table may speak of all plates, in a column plate: no single one can read it.

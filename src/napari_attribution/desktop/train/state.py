@@ -11,8 +11,8 @@ from napari_attribution.desktop.train.wanted import Wanted
 
 if TYPE_CHECKING:
     from napari_attribution.desktop.jobs import Failure
-    from napari_attribution.training.answer import TrainedClassifier
-    from napari_attribution.training.preview import Preview
+    from napari_attribution.training.answers.answer import TrainedClassifier
+    from napari_attribution.training.labelling.preview import Preview
     from napari_attribution.wells.plate import Plate
 
 

@@ -22,9 +22,9 @@ from napari_attribution.desktop.train.wanted import READING, Wanted
 from napari_attribution.errors import OutputError
 
 if TYPE_CHECKING:
-    from napari_attribution.training.answer import TrainedClassifier
-    from napari_attribution.training.moment import Moment
-    from napari_attribution.training.preview import Preview
+    from napari_attribution.training.answers.answer import TrainedClassifier
+    from napari_attribution.training.labelling.preview import Preview
+    from napari_attribution.training.network.moment import Moment
 
 TRAIN, LOOK, COUNT = "train", "look at plate", "count classes"
 """Kinds of jobs."""
@@ -144,7 +144,7 @@ class Training:
             return
 
         def work(_report: Report) -> Preview:
-            from napari_attribution.training.preview import classes_and_counts
+            from napari_attribution.training.labelling.preview import classes_and_counts
             from napari_attribution.training.recipe import Recipe
 
             labels, column = labels_of(wanted)

@@ -14,8 +14,8 @@ from napari_attribution.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from napari_attribution.desktop.train.course import Course
-    from napari_attribution.training.answer import TrainedClassifier
-    from napari_attribution.training.preview import Preview
+    from napari_attribution.training.answers.answer import TrainedClassifier
+    from napari_attribution.training.labelling.preview import Preview
 
 NOTHING_YET = (
     "Which stain carries a phenotype? A classifier is trained on labelled wells, with a layer in front of it that mixes the stains "

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import ALL
+from napari_attribution.methods.choice.catalogue import ALL
 from napari_attribution.wells import Well
 
 

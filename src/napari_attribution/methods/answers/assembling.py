@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_attribution.methods.attribution import Attribution
-from napari_attribution.methods.catalogue import Method
+from napari_attribution.methods.choice.catalogue import Method
 from napari_attribution.wells import Well
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.classifiers.preparation.prepare import Prepared
-    from napari_attribution.methods.problem import Result
-    from napari_attribution.methods.score import Score
+    from napari_attribution.methods.question.problem import Result
+    from napari_attribution.methods.question.score import Score
 
 
 def assemble(

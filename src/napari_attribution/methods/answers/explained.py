@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_attribution.classifiers.preparation.prepare import Prepared
-    from napari_attribution.methods.problem import Problem, Result
+    from napari_attribution.methods.question.problem import Problem, Result
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,9 +17,9 @@ import torch
 
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.preparation.prepare import Prepared, describe
-from napari_attribution.methods.catalogue import Method
-from napari_attribution.methods.parameters import Parameters
-from napari_attribution.methods.score import Score
+from napari_attribution.methods.choice.catalogue import Method
+from napari_attribution.methods.choice.parameters import Parameters
+from napari_attribution.methods.question.score import Score
 from napari_attribution.wells import Well
 
 VERSION = 1

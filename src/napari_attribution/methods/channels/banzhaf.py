@@ -17,7 +17,7 @@ from torch import Tensor
 
 from napari_attribution.methods.channels.games import Game, linear_game, semivalue_game
 from napari_attribution.methods.channels.subsets import MOST_EXACT
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 PAIRS = 8
 """Opposite subsets that are drawn for each stain where there are too many for all subsets."""

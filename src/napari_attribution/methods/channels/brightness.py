@@ -37,8 +37,8 @@ from torch import Tensor
 
 from napari_attribution.methods.channels.games import Game
 from napari_attribution.methods.channels.subsets import score_inputs, score_subsets
-from napari_attribution.methods.fills import make_fill
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.fills import make_fill
+from napari_attribution.methods.question.problem import Problem
 
 Floats = npt.NDArray[np.float64]
 Verdict = Literal["nothing", "brightness", "beyond", "unclear"]

@@ -1,7 +1,7 @@
 """Games between stains: which subsets of the stains are scored, and how a stain's value is made of the scores.
 
 All values here are means of what a stain adds to other stains, v(S + c) - v(S), with v(S) the score of the input in which
-every stain outside S is replaced by its fill (`napari_attribution.methods.fills`); they differ in which S count how much
+every stain outside S is replaced by its fill (`napari_attribution.methods.question.fills`); they differ in which S count how much
 (semivalues: Dubey, Neyman & Weber, Mathematics of Operations Research 6, 1981). So one stain can be asked anew, its pixels
 replaced by others, for the scores of those subsets alone that its value is made of.
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_attribution.methods.channels.subsets import every_subset, score_subsets
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,9 @@ from napari_attribution.methods.channels.brightness import (
 )
 from napari_attribution.methods.channels.problems import problems_of
 from napari_attribution.methods.channels.values import Estimator, find_estimator
-from napari_attribution.methods.fills import Fill
-from napari_attribution.methods.problem import Problem, Progress
-from napari_attribution.methods.progress import Repeated
+from napari_attribution.methods.question.fills import Fill
+from napari_attribution.methods.question.problem import Problem, Progress
+from napari_attribution.methods.question.progress import Repeated
 from napari_attribution.wells import Well
 
 SEEDS = 3

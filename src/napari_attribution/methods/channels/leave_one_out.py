@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_attribution.methods.channels.games import Game, linear_game
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 
 def channel_leave_one_out(problem: Problem) -> tuple[Tensor, Tensor | None]:

@@ -31,7 +31,7 @@ from napari_attribution.methods.channels.banzhaf import banzhaf_game
 from napari_attribution.methods.channels.banzhaf import forwards as forwards
 from napari_attribution.methods.channels.games import Game
 from napari_attribution.methods.channels.subsets import MOST_EXACT, every_subset
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 STEPS = 8
 

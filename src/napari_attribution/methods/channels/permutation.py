@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from napari_attribution.methods.channels.subsets import score_inputs
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 SEEDS = 5
 """Shuffles of each stain."""

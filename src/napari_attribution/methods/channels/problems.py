@@ -9,9 +9,9 @@ import numpy.typing as npt
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.preparation.prepare import prepare
 from napari_attribution.errors import WellError
-from napari_attribution.methods.fills import Fill
-from napari_attribution.methods.posing import pose
-from napari_attribution.methods.problem import Problem, Progress
+from napari_attribution.methods.question.fills import Fill
+from napari_attribution.methods.question.posing import pose
+from napari_attribution.methods.question.problem import Problem, Progress
 from napari_attribution.wells import Well
 from napari_attribution.wells.quality import flaws
 

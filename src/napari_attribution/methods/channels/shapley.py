@@ -3,7 +3,7 @@ r"""Shapley values of the stains.
     phi_c = sum over S without c of |S|! (C - |S| - 1)! / C! * (v(S + c) - v(S))
 
 with v(S) the score of the input in which every stain outside S is replaced by its fill
-(`napari_attribution.methods.fills`). All 2^C subsets are scored for C <= 8; above that, permutations are drawn, with a
+(`napari_attribution.methods.question.fills`). All 2^C subsets are scored for C <= 8; above that, permutations are drawn, with a
 fixed seed, and the spread is the standard error. The values sum to v(all) - v(none); stains that say the same share what
 they say, and a stain that speaks against the class is negative.
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from napari_attribution.methods.channels.games import Game, linear_game, semivalue_game
 from napari_attribution.methods.channels.subsets import MOST_EXACT
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 PERMUTATIONS = 32
 """Orders of the stains that are drawn where there are too many for all subsets."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_attribution.errors import ClassifierError
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 MOST_EXACT = 8
 """Up to so many stains, every subset is scored."""

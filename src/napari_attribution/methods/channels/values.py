@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_attribution.errors import RequestError
 from napari_attribution.methods.channels import banzhaf, keep_one, leave_one_out, mixing, permutation, shapley
 from napari_attribution.methods.channels.games import Game
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 
 class Stains(NamedTuple):

@@ -27,7 +27,7 @@ from torch import Tensor
 from napari_attribution.classifiers.classifier import Activation, VectorOfLocations
 from napari_attribution.classifiers.memory import in_batches
 from napari_attribution.methods.pixel_ablation.silencing import BUDGET, ablate
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 _LARGEST, _DRAWN = 2, 2
 """Locations that are ablated to see whether a product tells the truth, beside the one with the smallest drop."""

@@ -18,7 +18,7 @@ from napari_attribution.methods.pixel_ablation.affine import (
 )
 from napari_attribution.methods.pixel_ablation.hierarchy import hierarchical
 from napari_attribution.methods.pixel_ablation.silencing import BUDGET, ablate_all
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 Search = Literal["auto", "every location", "hierarchical"]
 

@@ -33,7 +33,7 @@ from torch import Tensor
 
 from napari_attribution.classifiers.classifier import WITH_GRADIENT, Activation
 from napari_attribution.methods.pixel_ablation.silencing import BUDGET, Block, ablate, ablate_blocks, batched_gradients
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 _ON_LATTICES = 0.55
 """Share of the runs that gradients may take."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_attribution.classifiers.classifier import Activation
 from napari_attribution.classifiers.memory import batch_bytes, in_batches
 from napari_attribution.classifiers.splitting.splitter import Layer
-from napari_attribution.methods.problem import Problem, Progress
+from napari_attribution.methods.question.problem import Problem, Progress
 
 BUDGET = 512 * 2**20
 """Bytes that may be taken beside the network, unless asked otherwise."""

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.cams import FeatureMap, cost, drops
 from napari_attribution.methods.references.parameters import AblationCamPlusPlusParameters
 

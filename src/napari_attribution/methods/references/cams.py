@@ -12,8 +12,8 @@ from napari_attribution.classifiers.classifier import Activation
 from napari_attribution.classifiers.memory import in_batches
 from napari_attribution.classifiers.splitting.splitter import Layer
 from napari_attribution.methods.channels.values import stain_values
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.parameters import CamParameters
 
 

@@ -11,7 +11,7 @@ from napari_attribution.errors import RequestError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_attribution.methods.problem import Problem
+    from napari_attribution.methods.question.problem import Problem
 
 MISSING = (
     "This reference is captum's own code, and captum is not installed. Install it with: "

@@ -7,7 +7,7 @@ the same number of steps as `napari_attribution.methods.references.integrated_gr
 from __future__ import annotations
 
 from napari_attribution.classifiers.memory import BUDGET
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.captum_extra import counted, require
 from napari_attribution.methods.references.integrated_gradients import forwards
 from napari_attribution.methods.references.parameters import IntegratedGradientsParameters

@@ -13,8 +13,8 @@ from math import ceil
 
 from napari_attribution.classifiers.memory import BUDGET
 from napari_attribution.methods.channels.values import stain_values
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.captum_extra import counted, require
 from napari_attribution.methods.references.parameters import CaptumOcclusionParameters
 from napari_attribution.methods.references.paths import bytes_with_gradient

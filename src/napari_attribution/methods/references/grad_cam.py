@@ -16,8 +16,8 @@ Behind an average pool and a line it equals Pixel Ablation-CAM. It costs one hea
 
 from __future__ import annotations
 
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.cams import FeatureMap, cost
 from napari_attribution.methods.references.parameters import WeightedCamParameters
 

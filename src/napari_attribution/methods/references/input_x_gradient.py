@@ -9,15 +9,15 @@ adds nothing where it is not more faithful than this.
 
 Where this deviates from the paper:
 
-- X is measured from the fill (`napari_attribution.methods.fills`), not from zero: the two are one where the fill is the
+- X is measured from the fill (`napari_attribution.methods.question.fills`), not from zero: the two are one where the fill is the
   mean that the card normalises to zero;
 - the map may be smoothed by a Gaussian (`smooth`, in input pixels): the benchmark asks whether more than speckle is lost.
 """
 
 from __future__ import annotations
 
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.parameters import InputXGradientParameters
 from napari_attribution.methods.references.paths import mean_gradient, resolved
 

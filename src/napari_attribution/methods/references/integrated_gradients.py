@@ -8,7 +8,7 @@ so that the map sums to S(X) - S(B), but for the error of the integral.
 
 Where this deviates from the paper:
 
-- the baseline is the fill (`napari_attribution.methods.fills`): what means "taken away" to every method here;
+- the baseline is the fill (`napari_attribution.methods.question.fills`): what means "taken away" to every method here;
 - the integral is a Gauss-Legendre sum of `steps` points, as captum's, where the paper's is a Riemann sum: it needs fewer;
 - the map may be smoothed by a Gaussian (`smooth`, in input pixels), which keeps the sum of every stain. As published (0)
   it is speckle; what is faithful in it shows, and compares fairly with coarser maps, only when speckle is gone.
@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.parameters import IntegratedGradientsParameters
 from napari_attribution.methods.references.paths import mean_gradient, resolved
 

@@ -1,4 +1,4 @@
-"""The parameters of the references, as `napari_attribution.methods.parameters` holds those of the plugin's own methods."""
+"""The parameters of the references, as `napari_attribution.methods.choice.parameters` holds those of the plugin's own methods."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from napari_attribution.methods.parameters import OcclusionParameters, Parameters, StainValues
+from napari_attribution.methods.choice.parameters import OcclusionParameters, Parameters, StainValues
 
 Relu = Annotated[
     bool,

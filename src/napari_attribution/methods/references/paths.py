@@ -9,7 +9,7 @@ from skimage.filters import gaussian
 from torch import Tensor
 
 from napari_attribution.classifiers.memory import in_batches
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.question.problem import Problem, Result
 
 MEANING = "sum of the stain's map"
 

@@ -11,8 +11,8 @@ import zlib
 
 import torch
 
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.parameters import RandomMapParameters
 
 

@@ -23,8 +23,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.cams import FeatureMap, cost
 from napari_attribution.methods.references.parameters import ReciproCamParameters
 

@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 
 from napari_attribution.methods.channels.values import stain_values
-from napari_attribution.methods.cost import Prices
-from napari_attribution.methods.problem import Problem, Result
+from napari_attribution.methods.choice.cost import Prices
+from napari_attribution.methods.question.problem import Problem, Result
 from napari_attribution.methods.references.parameters import RiseParameters
 
 _AT_ONCE = 64

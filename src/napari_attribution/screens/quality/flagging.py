@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from napari_attribution.methods.catalogue import ALL
+from napari_attribution.methods.choice.catalogue import ALL
 from napari_attribution.screens.quality.flags import FLAGS, Flag
 from napari_attribution.screens.quality.robust import Floats, Usual
 

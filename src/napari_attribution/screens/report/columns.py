@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from napari_attribution.methods.catalogue import ALL
+from napari_attribution.methods.choice.catalogue import ALL
 
 FLAGGED, DOUBTED = "flagged", "doubted"
 """The columns that say of a well how many flags it has, and how many of them are about its explanation; made here."""

@@ -31,7 +31,7 @@ from napari_attribution.wells.plate import Field
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier
     from napari_attribution.methods.answers.explained import Explained
-    from napari_attribution.methods.ground import Ground
+    from napari_attribution.methods.question.ground import Ground
 
 READERS = 4
 """Fields that a chunk reads at once."""
@@ -205,7 +205,7 @@ def _compute(work: Work, hands: Sequence[_InHand], heed: Heed) -> None:
 
 
 def _prepare(hand: _InHand, plan: Plan) -> None:
-    from napari_attribution.methods.ground import Ground
+    from napari_attribution.methods.question.ground import Ground
 
     assert hand.well is not None
     hand.ground = Ground(hand.well, plan.card, plan.stain_map)

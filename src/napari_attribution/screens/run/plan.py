@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from napari_attribution.classifiers.cards.card import ClassifierCard
 from napari_attribution.classifiers.preparation.stains import match_stains
 from napari_attribution.errors import CardError, RequestError, WellError
-from napari_attribution.methods.choosing import check_parameters, find_method
+from napari_attribution.methods.choice.choosing import check_parameters, find_method
 from napari_attribution.screens.results.plate_file import sha256_of_fields
 from napari_attribution.wells.plate import Condition, Plate
 
@@ -141,8 +141,8 @@ def make_plan(
     """
     import torch
 
-    from napari_attribution.methods.offers import offer
-    from napari_attribution.methods.score import choose_score
+    from napari_attribution.methods.choice.offers import offer
+    from napari_attribution.methods.question.score import choose_score
 
     if not len(plate):
         raise WellError(

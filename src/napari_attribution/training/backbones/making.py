@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from napari_attribution.training.backbones.compact_resnet import CompactResNet
 from napari_attribution.training.backbones.monai_nets import make_monai
-from napari_attribution.training.mixing import DCMIX, Mixing, SoftplusDCMIX, start
+from napari_attribution.training.network.mixing import DCMIX, Mixing, SoftplusDCMIX, start
 from napari_attribution.training.recipe import Recipe
 
 

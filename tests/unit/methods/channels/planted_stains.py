@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from napari_attribution import ClassifierCard, Well
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.torchscript import torchscript_network
-from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.score import Score
+from napari_attribution.methods.question.problem import Problem
+from napari_attribution.methods.question.score import Score
 
 SIZE = 32
 

@@ -11,7 +11,7 @@ from napari_attribution.classifiers import memory
 from napari_attribution.errors import Cancelled, ClassifierError, RequestError
 from napari_attribution.methods.channels import banzhaf, mixing, permutation, shapley
 from napari_attribution.methods.channels.values import ESTIMATORS, stain_forwards, stain_values
-from napari_attribution.methods.problem import Problem
+from napari_attribution.methods.question.problem import Problem
 
 GAMES = [name for name, estimator in ESTIMATORS.items() if estimator.game]
 

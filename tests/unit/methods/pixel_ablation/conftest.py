@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from napari_attribution.classifiers.classifier import Classifier
 from napari_attribution.classifiers.files.loading import load_classifier
-from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.score import Score
+from napari_attribution.methods.question.problem import Problem
+from napari_attribution.methods.question.score import Score
 
 
 class Headed(networks.Gap):

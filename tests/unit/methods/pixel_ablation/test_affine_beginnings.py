@@ -7,8 +7,8 @@ from torch import nn
 
 from napari_attribution import Well, explain
 from napari_attribution.classifiers.splitting.beginnings.head_beginning import HeadBeginning
-from napari_attribution.methods.cost import forwards_needed
-from napari_attribution.methods.parameters import PixelAblationCamParameters
+from napari_attribution.methods.choice.cost import forwards_needed
+from napari_attribution.methods.choice.parameters import PixelAblationCamParameters
 from napari_attribution.methods.pixel_ablation.drops import find_drops
 from napari_attribution.methods.pixel_ablation.silencing import ablate_all
 

@@ -10,14 +10,14 @@ from torch import nn
 from napari_attribution import load_classifier, read_well
 from napari_attribution.classifiers.preparation.prepare import prepare
 from napari_attribution.errors import Cancelled
-from napari_attribution.methods.cost import forwards_needed
-from napari_attribution.methods.parameters import PixelAblationCamParameters
+from napari_attribution.methods.choice.cost import forwards_needed
+from napari_attribution.methods.choice.parameters import PixelAblationCamParameters
 from napari_attribution.methods.pixel_ablation.drops import drops_at, find_drops
 from napari_attribution.methods.pixel_ablation.hierarchy import spearman
 from napari_attribution.methods.pixel_ablation.silencing import ablate
 from napari_attribution.methods.pixel_ablation_cam import compute
-from napari_attribution.methods.problem import Problem
-from napari_attribution.methods.score import Score
+from napari_attribution.methods.question.problem import Problem
+from napari_attribution.methods.question.score import Score
 
 from .conftest import problem
 

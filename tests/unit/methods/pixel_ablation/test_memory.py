@@ -7,7 +7,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from napari_attribution import load_classifier
-from napari_attribution.methods.parameters import PixelAblationCamParameters
+from napari_attribution.methods.choice.parameters import PixelAblationCamParameters
 from napari_attribution.methods.pixel_ablation_cam import compute
 
 from .conftest import Mean, problem

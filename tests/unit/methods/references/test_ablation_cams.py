@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from napari_attribution import explain
 from napari_attribution.classifiers import memory
-from napari_attribution.methods.catalogue import ALL
-from napari_attribution.methods.cost import forwards_needed
+from napari_attribution.methods.choice.catalogue import ALL
+from napari_attribution.methods.choice.cost import forwards_needed
 from napari_attribution.methods.references.ablation_cam_plus_plus import clusters, halves
 
 

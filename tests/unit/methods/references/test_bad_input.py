@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from napari_attribution import explain
 from napari_attribution.errors import LayerError, RequestError
-from napari_attribution.methods.catalogue import ALL, METHODS, REFERENCES
-from napari_attribution.methods.cost import forwards_needed
-from napari_attribution.methods.offers import offer
+from napari_attribution.methods.choice.catalogue import ALL, METHODS, REFERENCES
+from napari_attribution.methods.choice.cost import forwards_needed
+from napari_attribution.methods.choice.offers import offer
 
 QUICK = {
     "rise": {"masks": 40},

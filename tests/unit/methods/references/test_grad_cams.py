@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from napari_attribution import explain
-from napari_attribution.methods.catalogue import ALL
-from napari_attribution.methods.cost import forwards_needed
+from napari_attribution.methods.choice.catalogue import ALL
+from napari_attribution.methods.choice.cost import forwards_needed
 
 
 def hooked(network, x, target, module, score=lambda s: s):

@@ -9,9 +9,9 @@ from scipy.ndimage import gaussian_filter
 from napari_attribution import explain
 from napari_attribution.classifiers import memory
 from napari_attribution.errors import Cancelled, RequestError
-from napari_attribution.methods.catalogue import ALL
-from napari_attribution.methods.cost import forwards_needed
-from napari_attribution.methods.offers import offer
+from napari_attribution.methods.choice.catalogue import ALL
+from napari_attribution.methods.choice.cost import forwards_needed
+from napari_attribution.methods.choice.offers import offer
 
 FILLS = [0.5, -1.0, 2.0]
 

@@ -7,8 +7,8 @@ import torch
 
 from napari_attribution import explain
 from napari_attribution.classifiers import memory
-from napari_attribution.methods.catalogue import ALL
-from napari_attribution.methods.cost import forwards_needed
+from napari_attribution.methods.choice.catalogue import ALL
+from napari_attribution.methods.choice.cost import forwards_needed
 
 KERNEL = [[1 / 16, 1 / 8, 1 / 16], [1 / 8, 1 / 4, 1 / 8], [1 / 16, 1 / 8, 1 / 16]]
 

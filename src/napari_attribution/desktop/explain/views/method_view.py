@@ -14,7 +14,7 @@ from napari_attribution.desktop.explain.status import Section as Standing
 from napari_attribution.desktop.widgets import figures, parts
 from napari_attribution.desktop.widgets.form import Choices, Form
 from napari_attribution.desktop.widgets.section import MARKS, Section
-from napari_attribution.methods.catalogue import METHODS
+from napari_attribution.methods.choice.catalogue import METHODS
 
 if TYPE_CHECKING:
     from napari_attribution.classifiers.classifier import Classifier

@@ -1,0 +1,1 @@
+"""A run from the dock: what is asked for, how it goes on, and what is shown of it."""

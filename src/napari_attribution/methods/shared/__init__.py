@@ -1,0 +1,1 @@
+"""What several methods build their maps with."""

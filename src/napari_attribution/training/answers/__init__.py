@@ -1,0 +1,1 @@
+"""What a training says of the stains, with its warnings and its record; saved and read again."""
