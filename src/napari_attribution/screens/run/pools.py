@@ -197,7 +197,7 @@ def _local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     cores = max(1, (os.cpu_count() or 1) // workers)
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), cores)
+    limits: dict[str, int | str] = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), cores)
     # Dask's own setting would have memory handed back even sooner than the system does.
     limits |= ENVIRONMENT
     with (
