@@ -56,6 +56,18 @@ class Runs:
         self.say("wait")
         return self.heard()
 
+    def gone_after(self, path: Path, out: Path) -> tuple[float, float]:
+        """Run, and tell after how many seconds a file was taken away, and after how many the run ended."""
+        self.say(str(out))
+        self.heard()
+        started = time.monotonic()
+        while path.exists() and time.monotonic() < started + 60:
+            time.sleep(0.001)
+        gone = time.monotonic() - started
+        self.say("wait")
+        assert self.heard() == "done"
+        return gone, time.monotonic() - started
+
     def close(self) -> None:
         self.process.stdin.close()
         self.process.wait(30)
@@ -139,9 +151,7 @@ def test_killed_while_it_tries_again_it_leaves_the_old_results_or_a_run_that_goe
     whole = open_results(tmp_path / "whole")
     table, maps = without_seconds(whole), maps_of(whole)
     shutil.copytree(first, tmp_path / "timed")
-    started = time.monotonic()
-    assert runs.run(tmp_path / "timed") == "done"
-    length = time.monotonic() - started
+    gone, length = runs.gone_after(tmp_path / "timed" / "fields.parquet", tmp_path / "timed")
     moments = random.Random(2)
     kills = folder = 0
     left = {"old": 0, "half": 0}
@@ -151,7 +161,9 @@ def test_killed_while_it_tries_again_it_leaves_the_old_results_or_a_run_that_goe
         shutil.copytree(first, out)
         ended = ""
         while ended != "done":
-            ended = runs.run(out, moments.uniform(0, 1.1 * length) if kills < KILLS else None)
+            # Every other one is killed before the table is taken away, or just after it.
+            last = 1.1 * (length if kills % 2 else gone)
+            ended = runs.run(out, moments.uniform(0, last) if kills < KILLS else None)
             kills += ended != "done"
             assert read_notes(out) == notes
             if not (out / "fields.parquet").exists():

@@ -40,7 +40,7 @@ class Method:
     parameters : type of Parameters
         The pydantic model of its parameters.
     module : str
-        The module of this package whose `compute` does the work, and whose `forwards` says what it costs
+        The module of `napari_attribution.methods` whose `compute` does the work, and whose `forwards` says what it costs
         (`napari_attribution.methods.choice.cost`).
     looks_inside : bool
         Whether it needs a network that can be cut.
