@@ -237,7 +237,7 @@ def _untried(failed: int) -> str:
 
 def _summary(results: Results, runs: int) -> dict[str, Any]:
     """What came of it, for people and programs; `runs` is how many there were before."""
-    table = results.table
+    table = results.read(["well", "predicted", "flags", "error"])
     flags = table["flags"][table["flags"] != ""].str.split("; ").explode().value_counts()
     return {
         "results": str(results.path),

@@ -1,5 +1,7 @@
 """More choices of a run: only what is other than usual is asked for, in the words of the command line."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from napari_attribution.cli import main
@@ -74,6 +76,23 @@ def test_processes_and_a_cluster_are_not_both_asked_for(more, running) -> None:
     more.choices.fields["scheduler"].setText("  ")
     assert running.state.wanted.choices == Choices(workers=2)
     assert words.twofold(running.state.wanted.choices) == ""
+
+
+def test_a_run_that_was_stopped_may_go_on_on_a_cluster(running, monkeypatch, tmp_path) -> None:
+    asked: dict = {}
+    monkeypatch.setattr(running, "_start", lambda plate, classifier, out, told: asked.update(told))
+    begun = SimpleNamespace(asked={"workers": 2, "maps": True}, plate=None, classifier=None, folder=tmp_path)
+    running.state.unfinished = begun
+    running.want(choices=Choices(scheduler="tcp://host:8786"))
+    running.resume()
+    assert (asked["scheduler"], asked["workers"], asked["maps"]) == ("tcp://host:8786", 1, True)
+    asked.clear()
+    running.want(choices=Choices())
+    running.resume()
+    assert "scheduler" not in asked
+    assert asked["workers"] == 2
+    running.want(methods=("pcim",))
+    assert running.state.unfinished is None, "that is another question"
 
 
 def test_a_layer_of_another_network_is_not_asked_for(running) -> None:

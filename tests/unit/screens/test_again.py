@@ -248,8 +248,9 @@ def test_a_cluster_that_does_not_answer_is_told_before_anything_is_changed(plate
     mend(plate)
     before = files_of(results.path)
     monkeypatch.setattr(pools, "PATIENCE", 1)
-    with pytest.raises(RequestError, match="No dask scheduler answers"):
-        run_screen(plate, loaded, results.path, retry_failed=True, scheduler="tcp://127.0.0.1:1", **ASKED)
+    for address in ("tcp://127.0.0.1:1", "tls://127.0.0.1:1", "somewhere"):
+        with pytest.raises(RequestError, match="No dask scheduler answers"):
+            run_screen(plate, loaded, results.path, retry_failed=True, scheduler=address, **ASKED)
     assert files_of(results.path) == before
 
 

@@ -1,6 +1,7 @@
 """The end of a run: the table of all parts, judged, of which never more than a piece or a column is in memory."""
 
 import tracemalloc
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,3 +128,23 @@ def test_a_table_in_pieces_is_cut_so_many_rows_at_a_time(sizes, rows):
     found = list(cut_at((table.slice(end - size, size) for end, size in zip(ends, sizes, strict=True)), rows))
     assert [part.num_rows for part in found] == [rows] * (500 // rows) + [500 % rows] * (500 % rows > 0)
     assert pa.concat_tables(found).equals(table)
+
+
+def test_of_many_small_tables_few_are_held_apart():
+    table = pa.table({"number": np.arange(3000)})
+    alive: list[weakref.ref] = []
+    most = 0
+
+    def rows():
+        nonlocal most
+        for at in range(3000):
+            one = table.slice(at, 1)
+            alive.append(weakref.ref(one))
+            yield one
+            del one
+            most = max(most, sum(ref() is not None for ref in alive[-200:]))
+
+    found = list(in_pieces(rows(), 1000))
+    assert [piece.num_rows for piece in found] == [1000, 1000, 1000]
+    assert pa.concat_tables(found).equals(table)
+    assert most <= 40

@@ -52,12 +52,22 @@ class Results:
         RecordError
             Where it cannot be read.
         """
+        return self.read()
+
+    def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The same, or some of its columns, read anew: what a plate of very many fields is counted by.
+
+        Raises
+        ------
+        RecordError
+            Where it cannot be read.
+        """
         check_packages("pyarrow", "pandas")
         import pyarrow as pa  # type: ignore[import-untyped]
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
         try:
-            table: pd.DataFrame = pq.read_table(self.path / TABLE).to_pandas()
+            table: pd.DataFrame = pq.read_table(self.path / TABLE, columns=columns).to_pandas()
         except (OSError, pa.ArrowException) as error:
             raise RecordError(f"{self.path / TABLE} cannot be read ({error}). Run the screen anew.") from None
         return table

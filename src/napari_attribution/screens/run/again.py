@@ -39,7 +39,8 @@ def set_aside_failed(ledger: Ledger, plan: Plan, plate: Plate) -> None:
     Raises
     ------
     OutputError
-        Where the table cannot be read or taken away, or the parts cannot be written. Finished results are then as before.
+        Where the table cannot be read or taken away, or the parts cannot be written: finished results are then as before. Where
+        after that the record cannot be written: the run is then one that was stopped.
     """
     if ledger.finished:
         _reopen(ledger, plan, plate)

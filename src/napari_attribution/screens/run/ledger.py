@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,7 +186,8 @@ class Ledger:
             with opened(path) as rows:
                 yield rows
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # The parts are taken away with all that is among them.
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Take the parts away."""

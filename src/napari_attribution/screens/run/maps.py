@@ -126,10 +126,12 @@ def describe_plate(out: Path, name: str, fields: Iterable[Field]) -> None:
     """
     root = out / MAPS
     places: dict[Path, tuple[int, int]] = {}
+    letters: set[Path] = set()
     most = 0
     for well, some in groupby(fields, lambda field: image_of(field).parent):
-        if not any(known.parent == well.parent for known in places):
+        if well.parent not in letters:
             _write_group(root / well.parent, None)
+            letters.add(well.parent)
         told = []
         for field in some:
             told.append({"path": str(field.number), "acquisition": 0})
@@ -158,7 +160,13 @@ def describe_plate(out: Path, name: str, fields: Iterable[Field]) -> None:
 
 
 def _write_group(folder: Path, attributes: dict[str, Any] | None) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be made ({error.strerror or error}). Make room on the disk, or see that the folder can be written "
+            "to; the same command then goes on."
+        ) from None
     if attributes is not None:
         with written_whole(folder / ".zattrs") as temporary:
             temporary.write_text(json.dumps(attributes, indent=1), "utf-8")

@@ -232,7 +232,12 @@ def _joined(scheduler: str, work: Work) -> Iterator[Client]:
 
     try:
         client = Client(scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError, ValueError) as error:
+    except (
+        OSError,
+        TimeoutError,
+        ValueError,
+        TypeError,
+    ) as error:  # TypeError: an address for which a certificate is needed
         raise RequestError(f"No dask scheduler answers at {scheduler} ({error}). Check the address.") from None
     with client:
         try:

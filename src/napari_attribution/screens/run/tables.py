@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PIECE = 4096
 """Rows of a piece, as far as the tables are not larger that it is gathered from."""
+HELD = 32
+"""Tables that are held apart: one of a single row takes a hundred times the room of its numbers."""
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -64,9 +66,11 @@ def in_pieces(tables: Iterable[pa.Table], rows: int = PIECE) -> Iterator[pa.Tabl
     held: list[pa.Table] = []
     for table in tables:
         held.append(table)
+        if len(held) == HELD:
+            held = [pa.concat_tables(held).combine_chunks()]
         if sum(one.num_rows for one in held) >= rows:
             yield pa.concat_tables(held).combine_chunks()
-            held.clear()
+            held = []
     if held:
         yield pa.concat_tables(held).combine_chunks()
 

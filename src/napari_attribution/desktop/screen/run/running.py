@@ -71,7 +71,9 @@ class Running:
         anew = any(name in READING for name in values)
         for name, value in values.items():
             setattr(state.wanted, name, value)
-        state.failure, state.said, state.unfinished = None, "", None
+        state.failure, state.said = None, ""
+        if set(values) != {"choices"}:  # A run that was stopped may go on elsewhere.
+            state.unfinished = None
         if anew:
             self._look()
         if "classifier" in values:
@@ -230,7 +232,7 @@ class Running:
         self._start(begun.plate, begun.classifier, begun.folder, asked)
 
     def _where(self) -> dict[str, Any]:
-        """Where a run goes on: on the cluster that is chosen now, else on this machine, as before."""
+        """Where a run goes on: on the cluster that is chosen now, else on this machine."""
         cluster = self.state.wanted.choices.scheduler
         return {"device": self.controller.state.device} | ({"scheduler": cluster, "workers": 1} if cluster else {})
 
