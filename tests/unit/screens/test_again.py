@@ -242,6 +242,8 @@ def test_results_that_cannot_be_written_to_stay_as_they_are(plate, loaded, tmp_p
 
 
 def test_a_cluster_that_does_not_answer_is_told_before_anything_is_changed(plate, loaded, tmp_path, monkeypatch):
+    import dask
+
     from napari_attribution.screens.run import pools
 
     results = run_screen(plate, loaded, tmp_path / "out", **ASKED)
@@ -252,6 +254,7 @@ def test_a_cluster_that_does_not_answer_is_told_before_anything_is_changed(plate
         with pytest.raises(RequestError, match="No dask scheduler answers"):
             run_screen(plate, loaded, results.path, retry_failed=True, scheduler=address, **ASKED)
     assert files_of(results.path) == before
+    assert dask.config.get("scheduler", None) is None, "what else dask computes, it computes here"
 
 
 def test_a_table_of_another_version_is_left_alone(plate, loaded, tmp_path):

@@ -72,12 +72,19 @@ def test_a_field_that_kills_its_workers_is_told_and_its_neighbours_are_done(load
 
 @pytest.mark.slow
 def test_a_cluster_by_its_address(plate, loaded, tmp_path, monkeypatch):
+    import dask.array
     from distributed import LocalCluster
 
     whole = run_screen(plate, loaded, tmp_path / "one", **ASKED)
     with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None, memory_limit=0) as cluster:
         address = cluster.scheduler_address
-        same(run_screen(plate, loaded, tmp_path / "two", scheduler=address, **ASKED), whole)
+        lazy = dask.array.ones(3, chunks=1).map_blocks(lambda block: block * os.getpid())
+
+        def compute_here(done, total):
+            assert set(lazy.compute()) == {os.getpid()}, "what else dask computes, it computes here"
+
+        found = run_screen(plate, loaded, tmp_path / "two", scheduler=address, progress=compute_here, **ASKED)
+        same(found, whole)
     monkeypatch.setattr(pools, "PATIENCE", 1)
     with pytest.raises(RequestError, match="No dask scheduler answers"):
         run_screen(plate, loaded, tmp_path / "four", scheduler=address, **ASKED)

@@ -1,6 +1,7 @@
 """Where chunks are worked on: threads of this process, processes of this machine, or the workers of a cluster.
 
-All are asked in the same way, as executors of the standard library.
+All are asked in the same way, as executors of the standard library. None becomes dask's own default: whatever else is computed by
+dask in this process, such as the lazy images in napari's layers, is computed as before.
 """
 
 from __future__ import annotations
@@ -210,7 +211,7 @@ def _local(workers: int) -> Iterator[Client]:
             dashboard_address=None,
             silence_logs=50,
         ) as cluster,
-        Client(cluster) as client,  # type: ignore[no-untyped-call]
+        Client(cluster, set_as_default=False) as client,  # type: ignore[no-untyped-call]
     ):
         yield client
 
@@ -231,7 +232,7 @@ def _joined(scheduler: str, work: Work) -> Iterator[Client]:
     from napari_attribution import __version__
 
     try:
-        client = Client(scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (
         OSError,
         TimeoutError,
