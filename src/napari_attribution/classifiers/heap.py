@@ -4,8 +4,9 @@ The C library of Linux (glibc) gives every thread a heap of its own, and hands l
 free: each operation of a network then asks for its memory anew, page by page. Measured with the sample classifier: an
 explanation takes 0.51 s in the main thread and 0.76 s in another, and 0.52 s in any with these settings.
 
-Arrow, with which tables are written, has a heap of its own beside it, which keeps a block of each size that it ever had: at the end
-of a screen of 10,000 small fields, 30 MiB for a table of one. It takes the process's own instead, where it is not in use yet.
+Arrow, with which tables are written, has a heap of its own beside it, which keeps more than is in use: measured at the end of a
+screen of 10,000 small fields, 31 MiB for a table of one, against 16 without it. It takes the process's own instead, where it is
+not in use yet.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ KEPT = 256 * 2**20
 """Bytes that may lie free at the heap's end."""
 
 ARROW = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-
+"""Arrow looks here when it is first used."""
 ENVIRONMENT: dict[str, int | str] = {
     "MALLOC_ARENA_MAX": ARENAS,
     "MALLOC_MMAP_THRESHOLD_": LARGEST,

@@ -141,12 +141,9 @@ class AskView(QWidget):
         parts.say(self.counts, words.counts(counts) if counts else "")
         parts.say(self.doubts, "\n".join(f"! {one}" for one in counts.warnings) if counts else "", "warn")
         self._show_recipe(wanted.recipe)
-        parts.say(
-            self.failed, f"✗ {state.failure.sentence}" if state.failure else "", "wrong" if state.failure else None
-        )
         obstacle = training.obstacle()
-        told_already = state.failure is not None and obstacle == state.failure.sentence
-        parts.say(self.missing, "" if state.running or told_already else obstacle)
+        failure = state.failure.sentence if state.failure else ""
+        parts.say_why_not(self.failed, self.missing, failure, obstacle, state.running)
         for part in (self.progress, self.cancel):
             part.setVisible(state.running)
         self.run.setVisible(not state.running)

@@ -110,6 +110,21 @@ def say(label: QLabel, words: str, level: str | None = None) -> None:
         paint(label, level)
 
 
+def say_why_not(failed: QLabel, missing: QLabel, failure: str, obstacle: str, running: bool) -> None:
+    """Show why the last run failed, and what is missing before the next; nothing twice.
+
+    Parameters
+    ----------
+    failed, missing : QLabel
+    failure, obstacle : str
+        Sentences, empty where there is no such thing.
+    running : bool
+        Nothing is missing while something runs.
+    """
+    say(failed, f"✗ {failure}" if failure else "", "wrong" if failure else None)
+    say(missing, "" if running or obstacle == failure else obstacle)
+
+
 def show_text(line: QLineEdit, words: str) -> None:
     """Show what is wanted, unless the user is writing just now."""
     if line.text() != words and not line.hasFocus():

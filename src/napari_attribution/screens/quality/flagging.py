@@ -18,9 +18,13 @@ class _Said(float):
         return super().__format__(how).replace("-", "−").replace("%", " %")
 
 
+CELLS = "quality.cells"
+"""The column of the share of a field that cells cover, which maps are held against."""
+
+
 def looked_at(columns: Sequence[str]) -> list[str]:
-    """Those of the columns that some flag looks at."""
-    return [column for column in columns if any(_looks(flag, column) for flag in FLAGS)]
+    """Those of the columns that some flag looks at, or holds others against."""
+    return [column for column in columns if column == CELLS or any(_looks(flag, column) for flag in FLAGS)]
 
 
 def _looks(flag: Flag, column: str) -> bool:
@@ -54,7 +58,7 @@ def flagged(
             continue
         between = [column[len(flag.before) : len(column) - len(flag.after)] for column in looked]
         found = [
-            _beyond(flag, name, numbers[column], on_the_plate[column], numbers.get("quality.cells"))
+            _beyond(flag, name, numbers[column], on_the_plate[column], numbers.get(CELLS))
             for name, column in zip(between, looked, strict=True)
         ]
         beyond, middles = (np.stack(values) for values in zip(*found, strict=True))

@@ -78,8 +78,7 @@ def judged(rows: pa.Table, plate: WholePlate) -> pa.Table:
     import pyarrow as pa
 
     added = plate.added(rows)
-    measured = [*looked_at(rows.column_names), *(["quality.cells"] if "quality.cells" in rows.column_names else [])]
-    values = {name: numbers(rows, name) for name in measured} | added
+    values = {name: numbers(rows, name) for name in looked_at(rows.column_names)} | added
     names, why = flagged(values, plate.measures, rows.num_rows)
     columns = {name: pa.array(one, pa.float64()) for name, one in added.items()}
     columns |= {"flags": pa.array(names, pa.string()), "why": pa.array(why, pa.string())}

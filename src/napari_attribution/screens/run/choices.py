@@ -31,15 +31,11 @@ class Choices(BaseModel):
     maps: bool = Field(default=True, title="keep the maps", description="Keep the maps beside the table")
 
     @property
-    def where(self) -> dict[str, Any]:
-        """The part of it that says by whom the fields are computed."""
-        return {"workers": self.workers, "scheduler": self.scheduler}
-
-    @property
     def asked(self) -> dict[str, Any]:
         """As `run_screen` takes them."""
         return {
-            **self.where,
+            "workers": self.workers,
+            "scheduler": self.scheduler,
             "batch_bytes": self.in_hand * MEGA,
             "faithfulness": self.faithfulness,
             "maps": self.maps,

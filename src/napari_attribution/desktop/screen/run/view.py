@@ -173,12 +173,9 @@ class RunView(QWidget):
                 on = item.data(Qt.ItemDataRole.UserRole) in wanted.methods
                 item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
             self.methods.blockSignals(blocked)
-        parts.say(
-            self.failed, f"✗ {state.failure.sentence}" if state.failure else "", "wrong" if state.failure else None
-        )
         obstacle = running.obstacle()
-        told_already = state.failure is not None and obstacle == state.failure.sentence
-        parts.say(self.missing, "" if state.running or told_already else obstacle)
+        failure = state.failure.sentence if state.failure else ""
+        parts.say_why_not(self.failed, self.missing, failure, obstacle, state.running)
         for part in (self.progress, self.cancel):
             part.setVisible(state.running)
         self.run.setVisible(not state.running)
